@@ -1,0 +1,102 @@
+// Package membership decides who is in which call: Compute turns the facts of
+// one room and an instant into sessions, refusals with the rule that refused,
+// and the next instant at which the answer changes by time alone.
+//
+// It follows MSC4143 (per-device state), MSC3401 (m.calls) and the stands of
+// docs/decisions. Each written-down form of a membership is read by an
+// adapter of its own (see adapter); the rules that all forms share stand here
+// once. It is not about who may connect to whom (mesh) nor about writing the
+// own membership (signalling/matrix).
+//
+// Everything is pure: no clock, no goroutine, no logger. Any goroutine may
+// call anything; values are not changed after they are returned.
+package membership
+
+import (
+	"encoding/json"
+	"time"
+
+	"meshfocus/signalling/message"
+)
+
+// Event is a state event as the homeserver gave it.
+type Event struct {
+	Type     string
+	StateKey string
+	Sender   string
+	EventID  string
+	SentAt   time.Time // origin_server_ts
+	Content  json.RawMessage
+}
+
+// Facts is everything that decides about the sessions of one room.
+type Facts struct {
+	RoomID      string
+	RoomVersion string
+	// JoinRule of the room ("public", "invite", …); "" when unknown.
+	JoinRule string
+	// Encrypted is true when the room has m.room.encryption.
+	Encrypted bool
+	// Joined holds the user IDs whose room membership is "join".
+	Joined map[string]bool
+	// State holds the room's current call and call.member events, one per
+	// (type, state key), in any order. Other types are ignored.
+	State []Event
+}
+
+// Key names a session: those joined to one slot or conference of a room.
+type Key struct {
+	RoomID string
+	// ConfID is the conference ID (MSC3401) or the slot ID (MatrixRTC), as
+	// signalling names it in conf_id.
+	ConfID string
+}
+
+// Session is the computed value: the members of one slot or conference.
+type Session struct {
+	Key
+	Form message.Form // FormCalls or FormSession
+	// Members that count, oldest first (created, then event ID, then device).
+	Members []Member
+	// Focus is the transport type all have to agree on: for FormSession the
+	// oldest member's focus_active.type, for FormCalls FocusFullMesh.
+	Focus string
+	// Call is the call object of FormCalls, nil for FormSession.
+	Call *message.CallObject
+}
+
+// Member is one joined device.
+type Member struct {
+	message.Party
+	// SessionID is what signalling calls sender_session_id and
+	// dest_session_id: m.calls session_id, or membershipID.
+	SessionID string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	// Mesh is true when the member can be connected to directly (D5).
+	Mesh    bool
+	Feeds   []message.Feed
+	Intent  string
+	EventID string
+}
+
+// Refusal says why a membership does not count.
+type Refusal struct {
+	RoomID   string
+	EventID  string
+	StateKey string
+	Sender   string
+	DeviceID string // "" when the refusal is about the whole event
+	Rule     Rule
+	Detail   string
+}
+
+// Result is what Compute answers. Sessions are sorted by ConfID; a session
+// without members is left out, except a live MSC3401 call object.
+type Result struct {
+	Sessions []Session
+	Refusals []Refusal
+	// Next is the first instant after now at which Compute with the same
+	// facts gives another answer; zero when time changes nothing.
+	Next time.Time
+}
