@@ -1,0 +1,49 @@
+# What one does with meshfocus. `make help` lists it.
+# goolm is the pure-Go Olm; without the tag mautrix links a C library.
+export GOFLAGS += -tags=goolm
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+FUZZTIME ?= 5s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## serve: homeserver, a running call in the lobby, status page (ARGS="--data ./data" adds flags)
+	@echo "building meshfocus; the first time takes up to a minute"
+	@CGO_ENABLED=0 go build -o bin/meshfocus ./cmd/meshfocus
+	@exec ./bin/meshfocus serve $(ARGS)
+
+.PHONY: build
+build: ## build bin/meshfocus, static, without cgo
+	CGO_ENABLED=0 go build -o bin/meshfocus ./cmd/meshfocus
+
+.PHONY: test
+test: ## all tests with the race detector
+	@internal/scripts/need gcc:gcc ffmpeg:ffmpeg ffprobe:ffmpeg
+	CGO_ENABLED=1 go test -race -timeout 10m ./...
+
+.PHONY: lint
+lint: ## formatting, vet, staticcheck, tidy go.mod, builds without cgo
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted (run gofmt -w): $$unformatted"; exit 1; }
+	CGO_ENABLED=0 go build ./...
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 5s) each
+	@internal/scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## the benchmarks, with the machine named
+	@internal/scripts/machine
+	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: interop
+interop: ## headless parties on a real homeserver: Dendrite, built from source
+	@internal/scripts/need gcc:gcc ffmpeg:ffmpeg ffprobe:ffmpeg
+	internal/scripts/interop

@@ -1,0 +1,173 @@
+// The status page: draws what /status/feed pushes once a second.
+
+const svgNamespace = "http://www.w3.org/2000/svg";
+const historyLength = 60;
+const history = new Map(); // "from to" → incoming bit rates, newest last
+
+function connect(delay = 500) {
+  const url = new URL("status/feed", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const socket = new WebSocket(url);
+  socket.onmessage = (event) => { delay = 500; show(JSON.parse(event.data)); };
+  socket.onclose = () => {
+    say("The daemon does not answer. This page tries again by itself.", true);
+    setTimeout(() => connect(Math.min(delay * 2, 8000)), delay);
+  };
+}
+
+function show(status) {
+  const links = status.parties.flatMap((party) =>
+    (party.links ?? []).map((link) => ({ from: party.party, role: party.role, ...link })));
+  remember(links);
+  say(headline(status, links));
+  drawMesh(status.parties, links);
+  fillTable(links);
+  document.querySelector(".homeserver").textContent = status.homeserver;
+  document.getElementById("join").textContent = joinCommand(status);
+  document.getElementById("facts").textContent =
+    `meshfocus ${status.version} · server name ${status.server_name} · media port ${status.media_port} · ` +
+    `${count(status.users, "user")}, ${count(status.rooms, "room")} · up ${duration(Date.parse(status.taken) - Date.parse(status.started))}`;
+}
+
+function headline(status, links) {
+  const connected = links.filter((link) => link.state === "connected").length;
+  const trouble = status.parties.find((party) => !["joined", "joining", "left"].includes(party.state));
+  if (trouble) return `${short(trouble.party)}: ${trouble.state}`;
+  if (links.length === 0) return "Nobody is in a call yet.";
+  return `${connected} of ${count(links.length, "link")} connected, ${rate(sum(links, "in_bits_per_second"))} arriving.`;
+}
+
+function joinCommand(status) {
+  const register = `curl -s -X POST ${status.homeserver}/_matrix/client/v3/register \\\n  -d '{"username":"me","password":"choose-one","auth":{"type":"m.login.dummy"}}'`;
+  return `${register}\nMESHFOCUS_PASSWORD=choose-one meshfocus join --homeserver ${status.homeserver} \\\n  --user @me:${status.server_name} --record out '${status.lobby ?? "ROOM"}'`;
+}
+
+function say(text, gone = false) {
+  const element = document.getElementById("headline");
+  if (element.textContent !== text) element.textContent = text;
+  element.className = gone ? "gone" : "";
+}
+
+function remember(links) {
+  const seen = new Set();
+  for (const link of links) {
+    const key = `${link.from} ${link.peer}`;
+    seen.add(key);
+    const rates = history.get(key) ?? [];
+    rates.push(link.in_bits_per_second);
+    history.set(key, rates.slice(-historyLength));
+  }
+  for (const key of history.keys()) if (!seen.has(key)) history.delete(key);
+}
+
+// drawMesh puts every device on a circle and every pair as one line, as good
+// as the worse of its two ends says.
+function drawMesh(parties, links) {
+  const svg = document.getElementById("mesh");
+  const own = new Map(parties.map((party) => [party.party, party.role]));
+  const names = [...new Set([...own.keys(), ...links.map((link) => link.peer)])].sort();
+  const place = new Map(names.map((name, i) => {
+    const angle = (2 * Math.PI * i) / names.length - (names.length === 2 ? Math.PI : Math.PI / 2);
+    return [name, [320 + 210 * Math.cos(angle), 195 + 135 * Math.sin(angle)]];
+  }));
+  const pairs = new Map();
+  for (const link of links) {
+    const key = [link.from, link.peer].sort().join(" ");
+    pairs.set(key, [...(pairs.get(key) ?? []), link]);
+  }
+  const parts = [];
+  for (const ends of pairs.values()) {
+    const [x1, y1] = place.get(ends[0].from), [x2, y2] = place.get(ends[0].peer);
+    const worst = ends.map((end) => grade(end.state)).sort()[0];
+    const traffic = sum(ends, "in_bits_per_second");
+    parts.push(node("line", { x1, y1, x2, y2, class: worst, "stroke-width": 2 + Math.min(6, Math.log10(1 + traffic / 10000) * 2) }));
+    const label = node("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 8, class: "small" });
+    label.textContent = worst === "connected" ? `${rate(traffic)} · ${milliseconds(Math.max(...ends.map((end) => end.rtt_ms)))}` : ends[0].state;
+    parts.push(label);
+  }
+  for (const [name, [x, y]] of place) {
+    parts.push(node("circle", { cx: x, cy: y, r: 26, class: own.has(name) ? "own" : "" }));
+    const title = node("text", { x, y: y + 46 });
+    title.textContent = short(name);
+    const subtitle = node("text", { x, y: y + 62, class: "small" });
+    subtitle.textContent = own.get(name) ?? "elsewhere";
+    const initial = node("text", { x, y: y + 5 });
+    initial.textContent = short(name).slice(1, 2).toUpperCase();
+    parts.push(title, subtitle, initial);
+  }
+  const title = node("title", { id: "mesh-title" });
+  const connected = [...pairs.values()].filter((ends) => ends.every((end) => end.state === "connected")).length;
+  title.textContent = `${count(names.length, "device")}, ${connected} of ${count(pairs.size, "pair")} connected`;
+  svg.replaceChildren(title, ...parts);
+}
+
+function fillTable(links) {
+  const rows = links.map((link) => {
+    const row = document.createElement("tr");
+    const state = link.state + (link.reason && link.state !== "connected" ? ` (${link.reason})` : "");
+    const loss = Math.max(link.loss_in_percent, link.loss_out_percent);
+    const cells = [
+      [short(link.from)], [short(link.peer)], [state, `state ${grade(link.state)}`],
+      [rate(link.in_bits_per_second), "number"], [rate(link.out_bits_per_second), "number"],
+      [milliseconds(link.rtt_ms), "number"], [`${loss.toFixed(1)} %`, "number"],
+      [(link.media ?? []).join(", ") || "–"], [link.path || "–"],
+    ];
+    for (const [text, kind] of cells) {
+      const cell = document.createElement("td");
+      cell.textContent = text;
+      if (kind) cell.className = kind;
+      row.append(cell);
+    }
+    row.title = `${link.from} → ${link.peer}\nsignalling ${link.encrypted ? "encrypted and authenticated" : "in clear text"}, ` +
+      `${link.messages_sent} messages sent, ${link.messages_received} received, connected in ${link.connect_ms} ms`;
+    const cell = document.createElement("td");
+    cell.append(spark(history.get(`${link.from} ${link.peer}`) ?? []));
+    row.append(cell);
+    return row;
+  });
+  if (rows.length === 0) {
+    const row = document.createElement("tr"), cell = document.createElement("td");
+    cell.colSpan = 10;
+    cell.textContent = "no link yet";
+    row.append(cell);
+    rows.push(row);
+  }
+  document.getElementById("links").replaceChildren(...rows);
+}
+
+function spark(rates) {
+  const top = Math.max(1, ...rates);
+  const points = rates.map((value, i) => `${(120 * i) / (historyLength - 1)},${21 - (20 * value) / top}`).join(" ");
+  const svg = node("svg", { class: "spark", viewBox: "0 0 120 22", "aria-hidden": "true" });
+  svg.append(node("polyline", { points }));
+  return svg;
+}
+
+function node(name, attributes) {
+  const element = document.createElementNS(svgNamespace, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
+// grade sorts states into three; "broken" comes first in the alphabet of worst.
+function grade(state) {
+  if (state === "connected") return "connected";
+  return ["idle", "waiting", "backoff", "closed", "disconnected", "failed"].includes(state) ? "broken" : "busy";
+}
+
+const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);
+const short = (party) => party.replace(/:[^/]*\/.*$/, "");
+const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const milliseconds = (ms) => (ms > 0 ? `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms` : "–");
+function rate(bits) {
+  if (bits >= 1e6) return `${(bits / 1e6).toFixed(1)} Mbit/s`;
+  return `${Math.round(bits / 1e3)} kbit/s`;
+}
+function duration(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+connect();
