@@ -1,5 +1,7 @@
 package message
 
+import "strings"
+
 // Every unstable Matrix name that this project writes or reads stands here
 // and nowhere else (decision D38: write unstable, read both).
 const (
@@ -49,3 +51,65 @@ const (
 // MessageIDPrefix starts the org.matrix.msgid of every message we send, so
 // that glare with one of our own kind is recognised (full-mesh.md 3.12).
 const MessageIDPrefix = "meshfocus-"
+
+// Types of the to-device call messages as we write them.
+const (
+	TypeInvite          = "m.call.invite"
+	TypeAnswer          = "m.call.answer"
+	TypeSelectAnswer    = "m.call.select_answer"
+	TypeCandidates      = "m.call.candidates"
+	TypeNegotiate       = "m.call.negotiate"
+	TypeMetadataChanged = "m.call.sdp_stream_metadata_changed"
+	TypeHangup          = "m.call.hangup"
+	TypeReject          = "m.call.reject"
+)
+
+// Other spellings of the types: what came before the specification, and what
+// the Dart SDK puts in the place of "m.call.".
+const (
+	prefixStable   = "m.call."
+	prefixUnstable = "org.matrix.call."
+	prefixFamedly  = "com.famedly.call.member."
+)
+
+// signalType is what the type of a message says about its content.
+type signalType struct {
+	kind Kind
+	// callID and confID say which IDs the writers of the type use.
+	callID, confID func(string) bool
+}
+
+// kindTypes are the types we write, by kind.
+var kindTypes = map[Kind]string{
+	Invite:          TypeInvite,
+	Answer:          TypeAnswer,
+	SelectAnswer:    TypeSelectAnswer,
+	Candidates:      TypeCandidates,
+	Negotiate:       TypeNegotiate,
+	MetadataChanged: TypeMetadataChanged,
+	Hangup:          TypeHangup,
+	Reject:          TypeReject,
+}
+
+// signalTypes are the types we read. Hydrogen still sends the unstable name
+// of a metadata change.
+var signalTypes = func() map[string]signalType {
+	types := map[string]signalType{
+		prefixUnstable + "sdp_stream_metadata_changed": {MetadataChanged, isCallID, isName},
+	}
+	for kind, name := range kindTypes {
+		types[name] = signalType{kind, isCallID, isName}
+		types[prefixFamedly+strings.TrimPrefix(name, prefixStable)] = signalType{kind, isName, isNameOrEmpty}
+	}
+	return types
+}()
+
+// ignoredTypes are call messages that mean nothing between the devices of a
+// mesh: who is on the line, and transfer.
+var ignoredTypes = map[string]bool{
+	prefixStable + "asserted_identity":   true,
+	prefixUnstable + "asserted_identity": true,
+	prefixFamedly + "asserted_identity":  true,
+	prefixStable + "replaces":            true,
+	prefixFamedly + "replaces":           true,
+}

@@ -1,6 +1,9 @@
 package message
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Kind says which m.call.* message a Signal is.
 type Kind uint8
@@ -24,7 +27,8 @@ const (
 type Envelope struct {
 	// CallID identifies one attempt of one pair; 1 to 255 of [0-9A-Za-z._~-].
 	CallID string
-	// PartyID is the sender's device ID (the Dart SDK: its session ID).
+	// PartyID is the sender's device ID (the Dart SDK: its session ID). A
+	// message without one reads as if it carried DeviceID, and is so written.
 	PartyID string
 	// ConfID is the state key of the call object in the MSC3401 form, the
 	// slot ID in the MatrixRTC forms. Never written empty.
@@ -71,6 +75,10 @@ type Signal struct {
 	SelectedPartyID string
 	// Reason of a Hangup or Reject; ReasonUserHangup when it was missing.
 	Reason Reason
+
+	// Faults that reading tolerated, for a log; nil for a clean message and
+	// ignored by Encode.
+	Faults Faults
 }
 
 // Description is an SDP and its type.
@@ -139,3 +147,26 @@ const (
 	ReasonSetLocalDescription  Reason = "set_local_description"
 	ReasonUnknown              Reason = "unknown_error"
 )
+
+// reasons are the known ones; all others read as ReasonUnknown.
+var reasons = []Reason{
+	ReasonUserHangup, ReasonReplaced, ReasonNewSession, ReasonAnsweredElsewhere,
+	ReasonUserBusy, ReasonTransferred, ReasonICEFailed, ReasonICETimeout,
+	ReasonInviteTimeout, ReasonSignallingTimeout, ReasonLocalOfferFailed,
+	ReasonNoUserMedia, ReasonUserMediaFailed, ReasonUnknownDevices,
+	ReasonSendInvite, ReasonCreateAnswer, ReasonCreateOffer, ReasonSendAnswer,
+	ReasonSetRemoteDescription, ReasonSetLocalDescription, ReasonUnknown,
+}
+
+// String is the last part of the kind's event type, such as "invite".
+func (k Kind) String() string {
+	if name, ok := kindTypes[k]; ok {
+		return strings.TrimPrefix(name, prefixStable)
+	}
+	return "unknown"
+}
+
+// Numbered reports whether messages of the kind carry a Seq when we write
+// them. Hydrogen drops select_answer and reject before it counts, so that a
+// number on them would leave a hole it waits on for ever.
+func (k Kind) Numbered() bool { return k != SelectAnswer && k != Reject }
