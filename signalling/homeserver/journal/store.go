@@ -38,6 +38,11 @@ var settings = []string{
 	// so that the log needs no shared memory file either.
 	`PRAGMA locking_mode = EXCLUSIVE`,
 	`PRAGMA journal_mode = WAL`,
+	// FULL flushes the log to the disk with every commit: what is confirmed
+	// survives a power failure. NORMAL would survive a killed process only.
+	// With many callers to a commit the flush is hardly seen: on a virtual
+	// disk that flushes in 0.5 ms, 200 callers paid 10.6 µs a call with FULL
+	// and 10.1 µs with NORMAL, a single one 0.58 ms and 0.05 ms.
 	`PRAGMA synchronous = FULL`,
 	// A burst must not leave a large log behind for ever, in bytes.
 	`PRAGMA journal_size_limit = 16777216`,
