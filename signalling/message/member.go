@@ -15,7 +15,7 @@ type CallObject struct {
 	DataChannels bool
 }
 
-// Form says which of the contents a member event has (membership.md 1.2).
+// Form says which of the contents a member event has.
 type Form uint8
 
 // The forms a state membership can take. FormLeft is everything else,
@@ -27,13 +27,39 @@ const (
 	FormSession
 )
 
+// String names the form as membership events of it are told apart.
+func (f Form) String() string {
+	switch f {
+	case FormCalls:
+		return "m.calls"
+	case FormLegacy:
+		return "memberships"
+	case FormSession:
+		return "session"
+	}
+	return "left"
+}
+
 // MemberContent is a parsed org.matrix.msc3401.call.member. Exactly the field
 // that its Form names is set.
 type MemberContent struct {
 	Form    Form
-	Calls   []CallMemberships // FormCalls: MSC3401 m.calls
+	Calls   []CallMemberships // FormCalls: MSC3401 m.calls, what could be read of it
 	Session *SessionContent   // FormSession: per-device state
 	Legacy  []json.RawMessage // FormLegacy: memberships[], read by a later adapter
+
+	// Spoilt are the entries of m.calls that could not be read. They do not
+	// hide the others.
+	Spoilt []SpoiltEntry
+	// Faults that reading tolerated, for a log.
+	Faults Faults
+}
+
+// SpoiltEntry is a call, or a device in a call, that could not be read.
+type SpoiltEntry struct {
+	CallID   string // "" when unknown
+	DeviceID string // "" when unknown or when the whole call is spoilt
+	Faults   Faults
 }
 
 // CallMemberships is one entry of m.calls: the devices of the event's state
@@ -41,9 +67,6 @@ type MemberContent struct {
 type CallMemberships struct {
 	CallID  string
 	Devices []CallDevice
-	// Foreign is the entry as it was read, so that a writer who changes its
-	// own device keeps what others wrote.
-	Foreign json.RawMessage
 }
 
 // CallDevice is one entry of m.devices.
@@ -51,9 +74,7 @@ type CallDevice struct {
 	DeviceID  string
 	SessionID string
 	ExpiresAt time.Time // expires_ts
-	Feeds     []Feed
-	// Foreign is the entry as it was read, see CallMemberships.
-	Foreign json.RawMessage
+	Feeds     []Feed    // may be empty: the device sends nothing
 }
 
 // Feed is one thing a device sends, by purpose only.
@@ -62,24 +83,51 @@ type Feed struct {
 }
 
 // SessionContent is the per-device state form of MSC4143 as js-sdk 34 to 43
-// and Element Call write it (membership.md 1.5).
+// and Element Call write it.
 type SessionContent struct {
 	Application   string
-	CallID        string
+	CallID        string // "" is the slot of the room
 	DeviceID      string
-	MembershipID  string // "" when absent
-	Scope         string
-	Intent        string        // m.call.intent
-	CreatedAt     time.Time     // zero when created_ts is absent
-	Expires       time.Duration // 4 h when absent
+	MembershipID  string        // "" when absent
+	Scope         string        // "m.room", or "" when absent
+	Intent        string        // m.call.intent: "audio", "video" or ""
+	CreatedAt     time.Time     // zero when created_ts is absent, as on a join
+	Expires       time.Duration // after CreatedAt, else after the event; 4 h when absent
 	FocusActive   Focus
 	FociPreferred []Focus
+	// Transports stand beside a focus that only veils them, see RumaSafe; nil
+	// when absent.
+	Transports *Transports
 }
 
-// Focus is a transport as a member event advertises it. Raw keeps fields of
-// types we do not speak.
+// Focus is a transport as a member event advertises it.
 type Focus struct {
 	Type      string
-	Selection string // focus_selection
-	Raw       json.RawMessage
+	Selection string // focus_selection, "" when absent
+	// Raw is the focus as it was read, with the fields of types we do not
+	// speak. A focus that has it is written as it is.
+	Raw json.RawMessage
 }
+
+// Transports is what a member publishes on and can subscribe to (MSC4143 in
+// its sticky form).
+type Transports struct {
+	Published    []Focus
+	CanSubscribe []string
+}
+
+// FocusType is the type of the transport the member really uses: a published
+// mesh, else that of focus_active.
+func (s *SessionContent) FocusType() string {
+	if s.Transports != nil {
+		for _, focus := range s.Transports.Published {
+			if IsMesh(focus.Type) {
+				return focus.Type
+			}
+		}
+	}
+	return s.FocusActive.Type
+}
+
+// SlotID names the slot the member is in, see SlotID.
+func (s *SessionContent) SlotID() string { return SlotID(s.Application, s.CallID) }

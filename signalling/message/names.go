@@ -27,6 +27,9 @@ const (
 	// writers send both, readers prefer the stable one (D27).
 	KeyMetadata         = "sdp_stream_metadata"
 	KeyMetadataUnstable = "org.matrix.msc3077.sdp_stream_metadata"
+	// KeyTransports holds a member's true transports beside a focus that
+	// readers of LiveKit only can parse (decision D4).
+	KeyTransports = "meshfocus.rtc_transports"
 	// KeyMessageID makes a message recognisable when it is delivered twice.
 	KeyMessageID = "org.matrix.msgid"
 

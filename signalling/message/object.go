@@ -108,20 +108,43 @@ func (o object) flag(key string) bool {
 
 // integer reads a whole number between the bounds. It gives false when the
 // field is absent, and also, after noting it, when it is something else.
-func (o object) integer(key string, least, most int64, want string, essential bool) (int64, bool) {
+func (o object) integer(key string, least, most int64, want string) (int64, bool) {
 	at := o.find(key)
 	if at == 0 {
-		if essential {
-			o.fault(key, "missing", want, true)
-		}
 		return 0, false
 	}
 	number, ok := o.doc.integer(at)
 	if !ok || number < least || number > most {
-		o.fault(key, quote(o.doc.raw(at)), want, essential)
+		o.fault(key, quote(o.doc.raw(at)), want, false)
 		return 0, false
 	}
 	return number, true
+}
+
+// time reads milliseconds, of an instant or a duration, without their
+// fraction. It gives false when the field is absent; another kind of value
+// there is essential, as it is to js-sdk.
+func (o object) time(key string) (int64, bool) {
+	const want = "a number of milliseconds"
+	at := o.find(key)
+	if at == 0 {
+		return 0, false
+	}
+	number, err := strconv.ParseFloat(o.doc.raw(at), 64)
+	if o.doc.nodes[at].kind != kindNumber || err != nil || math.Abs(number) > maxSafe {
+		o.fault(key, quote(o.doc.raw(at)), want, true)
+		return 0, false
+	}
+	return int64(number), true
+}
+
+// instant reads a timestamp that has to be there.
+func (o object) instant(key string) time.Time {
+	millis, ok := o.time(key)
+	if !ok && o.find(key) == 0 {
+		o.fault(key, "missing", "a timestamp in milliseconds", true)
+	}
+	return time.UnixMilli(millis).UTC()
 }
 
 // integer is the value of a number without a fraction, however written.
@@ -140,15 +163,14 @@ func (d *document) integer(at int32) (int64, bool) {
 	return int64(number), true
 }
 
-// millis reads a duration in milliseconds. What is absent or wrong reads as
-// usual; what exceeds the bound reads as the bound.
-func (o object) millis(key string, usual, bound time.Duration) time.Duration {
-	number, ok := o.integer(key, math.MinInt64, math.MaxInt64, "a whole number of milliseconds", false)
+// lifetime reads a duration in milliseconds. What is absent or wrong reads as
+// the usual one; what exceeds the bound reads as the bound.
+func (o object) lifetime(key string, usual, bound time.Duration) time.Duration {
+	millis, ok := o.integer(key, 0, math.MaxInt64, "a whole number of milliseconds")
 	if !ok {
 		return usual
 	}
-	most := bound.Milliseconds()
-	return time.Duration(min(max(number, -most), most)) * time.Millisecond
+	return time.Duration(min(millis, bound.Milliseconds())) * time.Millisecond
 }
 
 // child reads a field that is an object. It gives false when there is none.

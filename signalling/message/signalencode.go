@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,50 +19,17 @@ func (s Signal) Encode() (eventType string, content []byte, err error) {
 	if !ok {
 		return "", nil, Faults{{Path: "kind", Wrong: strconv.Itoa(int(s.Kind)), Want: "Invite to Reject", Essential: true}}
 	}
-	w := signalWriter{fields: map[string]any{}}
+	w := writer{fields: map[string]any{}}
 	w.envelope(s)
 	w.body(s)
-	if len(w.faults) > 0 {
-		return "", nil, fmt.Errorf("encode %s: %w", s.Kind, w.faults)
-	}
-	content, err = json.Marshal(w.fields)
+	content, err = w.finish(s.Kind.String())
 	if err != nil {
-		return "", nil, fmt.Errorf("encode %s: %w", s.Kind, err)
-	}
-	if len(content) > MaxEncoded {
-		return "", nil, fmt.Errorf("encode %s: %w: %d bytes, want at most %d; trickle the candidates",
-			s.Kind, ErrTooLarge, len(content), MaxEncoded)
+		return "", nil, err
 	}
 	return eventType, content, nil
 }
 
-// signalWriter collects the fields of a message and what is wrong with them.
-type signalWriter struct {
-	fields map[string]any
-	faults Faults
-}
-
-func (w *signalWriter) fault(key, wrong, want string) {
-	w.faults = append(w.faults, Fault{Path: key, Wrong: wrong, Want: want, Essential: true})
-}
-
-// need writes an ID that has to be there.
-func (w *signalWriter) need(key, text, want string, fits func(string) bool) {
-	if !fits(text) {
-		w.fault(key, quote(text), want)
-	}
-	w.fields[key] = text
-}
-
-// name writes an ID unless it is empty.
-func (w *signalWriter) name(key, text string) {
-	if text != "" {
-		w.need(key, text, "at most 255 bytes", isName)
-	}
-}
-
-func (w *signalWriter) envelope(s Signal) {
-	const wantName = "1 to 255 bytes"
+func (w *writer) envelope(s Signal) {
 	party := s.PartyID
 	if party == "" {
 		party = s.DeviceID
@@ -88,7 +54,7 @@ func (w *signalWriter) envelope(s Signal) {
 	}
 }
 
-func (w *signalWriter) body(s Signal) {
+func (w *writer) body(s Signal) {
 	switch s.Kind {
 	case Invite:
 		w.lifetime(s)
@@ -122,7 +88,7 @@ func (w *signalWriter) body(s Signal) {
 	}
 }
 
-func (w *signalWriter) lifetime(s Signal) {
+func (w *writer) lifetime(s Signal) {
 	lifetime := s.Lifetime
 	if lifetime == 0 {
 		lifetime = DefaultLifetime
@@ -133,7 +99,7 @@ func (w *signalWriter) lifetime(s Signal) {
 	w.fields["lifetime"] = lifetime.Milliseconds()
 }
 
-func (w *signalWriter) description(key string, d Description, types ...string) {
+func (w *writer) description(key string, d Description, types ...string) {
 	if !slices.Contains(types, d.Type) {
 		w.fault(key+".type", quote(d.Type), fmt.Sprint("one of ", types))
 	}
@@ -144,13 +110,13 @@ func (w *signalWriter) description(key string, d Description, types ...string) {
 }
 
 // capabilities tells that a mesh knows neither transfer nor tones.
-func (w *signalWriter) capabilities() {
+func (w *writer) capabilities() {
 	w.fields["capabilities"] = map[string]bool{"m.call.transferee": false, "m.call.dtmf": false}
 }
 
 // metadata goes under both keys: js-sdk from 41 on writes the stable one only,
 // Hydrogen reads the unstable one only (decision D27).
-func (w *signalWriter) metadata(streams StreamMetadata) {
+func (w *writer) metadata(streams StreamMetadata) {
 	if streams == nil {
 		return
 	}
@@ -160,7 +126,7 @@ func (w *signalWriter) metadata(streams StreamMetadata) {
 
 // reason is always written on a hangup; on a reject only if it says more than
 // that the user did not want the call.
-func (w *signalWriter) reason(s Signal) {
+func (w *writer) reason(s Signal) {
 	reason := s.Reason
 	if reason == "" {
 		reason = ReasonUserHangup

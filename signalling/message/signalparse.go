@@ -71,7 +71,7 @@ func (o object) envelope(word signalType) Envelope {
 	if e.PartyID == "" {
 		e.PartyID = e.DeviceID
 	}
-	if number, ok := o.integer("seq", 0, math.MaxUint32, "a whole number from 0", false); ok {
+	if number, ok := o.integer("seq", 0, math.MaxUint32, "a whole number from 0"); ok {
 		seq := uint32(number)
 		e.Seq = &seq
 	}
@@ -92,7 +92,7 @@ func (o object) version() int {
 func (o object) body(s *Signal) {
 	switch s.Kind {
 	case Invite:
-		s.Lifetime = o.millis("lifetime", DefaultLifetime, maxLifetime)
+		s.Lifetime = o.lifetime("lifetime", DefaultLifetime, maxLifetime)
 		s.Invitee = o.name("invitee")
 		s.InviteeDeviceID = o.name("invitee_device_id")
 		s.Description = o.description("offer", "offer")
@@ -105,7 +105,7 @@ func (o object) body(s *Signal) {
 	case Candidates:
 		s.Candidates = o.candidates()
 	case Negotiate:
-		s.Lifetime = o.millis("lifetime", DefaultLifetime, maxLifetime)
+		s.Lifetime = o.lifetime("lifetime", DefaultLifetime, maxLifetime)
 		s.Description = o.description("description", "")
 		s.Metadata = o.metadata()
 	case MetadataChanged:
@@ -209,7 +209,7 @@ func (o object) candidate(at int32) (Candidate, bool) {
 	}
 	c.SDPMid = entry.pointer("sdpMid")
 	c.UsernameFragment = entry.pointer("usernameFragment")
-	if number, ok := entry.integer("sdpMLineIndex", 0, math.MaxUint16, "the number of an m-line", false); ok {
+	if number, ok := entry.integer("sdpMLineIndex", 0, math.MaxUint16, "the number of an m-line"); ok {
 		index := uint16(number)
 		c.SDPMLineIndex = &index
 	}
