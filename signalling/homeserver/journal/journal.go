@@ -70,10 +70,8 @@ type Journal struct {
 	// failure is why nothing after durable will be confirmed any more:
 	// ErrClosed after an orderly end, else the error of the write.
 	failure error
-	// sealed is set once nothing more is taken from the queue.
-	sealed bool
-	phase  phase
-	counts counts
+	phase   phase
+	counts  counts
 }
 
 // phase is where the journal is in its life.
@@ -134,7 +132,7 @@ func (j *Journal) Append(entries ...Entry) Position {
 	j.mu.Lock()
 	j.appended += Position(len(entries))
 	position := j.appended
-	if j.failure == nil && !j.sealed {
+	if j.failure == nil {
 		j.queue = append(j.queue, entries...)
 	}
 	j.mu.Unlock()

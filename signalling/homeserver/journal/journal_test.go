@@ -60,6 +60,9 @@ func contents(t *testing.T, path string) map[string]string {
 	defer j.Close()
 	values := map[string]string{}
 	if err := j.Load(func(bucket, key string, value []byte) error {
+		if value == nil {
+			t.Errorf("%s %q is nil, which means deleted", bucket, key)
+		}
 		values[bucket+"/"+key] = string(value)
 		return nil
 	}); err != nil {
@@ -90,6 +93,9 @@ func TestJournal_KeepsTheLastValueOfEachKey(t *testing.T) {
 	}
 	if got := contents(t, path); !maps.Equal(got, want) {
 		t.Errorf("file holds %q, want %q", got, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		t.Errorf("the values are not in the file of that name: %v", err)
 	}
 }
 

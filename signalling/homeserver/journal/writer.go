@@ -55,7 +55,7 @@ func (j *Journal) loop(ctx context.Context) error {
 		case <-j.quit:
 			stopping = true
 		}
-		batch := j.take(spare, stopping)
+		batch := j.take(spare)
 		if len(batch) == 0 {
 			spare = batch // the one given is the queue now
 			continue
@@ -67,18 +67,18 @@ func (j *Journal) loop(ctx context.Context) error {
 		j.confirm(batch, time.Since(began))
 		spare = recycle(batch)
 	}
+	// What came since the last batch is dropped, not written: callers who
+	// never stop must not keep the loop from ending.
 	j.end(ErrClosed)
 	return nil
 }
 
-// take swaps the queue for spare, an empty slice. The last time it seals the
-// queue: callers who never stop must not keep the loop from ending.
-func (j *Journal) take(spare []Entry, last bool) []Entry {
+// take swaps the queue for spare, an empty slice.
+func (j *Journal) take(spare []Entry) []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	batch := j.queue
 	j.queue = spare
-	j.sealed = last
 	return batch
 }
 
