@@ -63,6 +63,10 @@ type Session struct {
 	Focus string
 	// Call is the call object of FormCalls, nil for FormSession.
 	Call *message.CallObject
+	// Current is false for the live calls of a room that are older than
+	// another: peers take the one that was edited last (MSC3401, m.call) and
+	// ignore the rest. Always true for FormSession.
+	Current bool
 }
 
 // Member is one joined device.
@@ -71,8 +75,13 @@ type Member struct {
 	// SessionID is what signalling calls sender_session_id and
 	// dest_session_id: m.calls session_id, or membershipID.
 	SessionID string
+	// CreatedAt is when the device joined; in the MSC3401 form, which does
+	// not say, when its event was last sent.
 	CreatedAt time.Time
+	// ExpiresAt is what the member said; it counts message.ExpirySlack longer.
 	ExpiresAt time.Time
+	// Focus is the type of the transport the member uses.
+	Focus string
 	// Mesh is true when the member can be connected to directly (D5).
 	Mesh    bool
 	Feeds   []message.Feed
