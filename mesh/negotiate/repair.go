@@ -1,0 +1,65 @@
+package negotiate
+
+import "meshfocus/signalling/message"
+
+// Steps that look after a connection which breaks. Only the side that placed
+// the call restarts ICE: with both doing it their offers would collide. The
+// other side waits, and hangs up if nothing comes of it.
+
+// lost: ICE went quiet. It often comes back by itself.
+func lost(m *Machine, _ *Event) {
+	m.breakDown()
+	if m.call.outgoing {
+		m.arm(timerRestart, restartAfter)
+	}
+}
+
+// broken: ICE gave up, or never found a way.
+func broken(m *Machine, _ *Event) {
+	m.breakDown()
+	m.restart()
+}
+
+func (m *Machine) breakDown() {
+	m.arm(timerGiveUp, giveUpAfter)
+	m.enter(Broken)
+}
+
+// brokenMore: ICE gave up while we were waiting for it to heal.
+func brokenMore(m *Machine, _ *Event) {
+	m.disarm(timerRestart)
+	m.restart()
+}
+
+func restartDueNow(m *Machine, _ *Event) { m.restart() }
+
+// restart renews ICE, at once or as soon as the exchange under way is complete.
+func (m *Machine) restart() {
+	c := m.call
+	switch {
+	case !c.outgoing || c.restarting:
+		return
+	case !c.established:
+		m.fail(message.ReasonICEFailed, "")
+		return
+	case c.exchange != stable:
+		c.restartWanted = true
+		return
+	}
+	m.restarts = within(m.restarts, m.now, restartWindow)
+	if len(m.restarts) >= maxRestarts {
+		m.fail(message.ReasonICEFailed, "restarting did not help")
+		return
+	}
+	m.restarts = append(m.restarts, m.now)
+	m.makeOffer(true)
+}
+
+// giveUp: no media for too long.
+func giveUp(m *Machine, _ *Event) {
+	reason := message.ReasonICEFailed
+	if m.call.connectedAt.IsZero() {
+		reason = message.ReasonICETimeout
+	}
+	m.fail(reason, "")
+}
