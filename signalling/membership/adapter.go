@@ -13,9 +13,9 @@ import (
 // their own list in Facts beside State.
 type adapter struct {
 	form message.Form
-	// read gives what the event claims; the sender is joined and owns the
-	// state key. Refusals go to the room.
-	read func(r *room, e *Event, content *message.MemberContent) []claim
+	// read hands what the event claims, or why it cannot, to the room. The
+	// sender is joined and owns the state key.
+	read func(r *room, e *Event, content *message.MemberContent)
 }
 
 // adapters are all forms that count. What has left needs none.
@@ -54,12 +54,12 @@ func (c *claim) newer(d *claim) bool {
 	return c.event.Type > d.event.Type
 }
 
-// read gives the claims of a member event, after the rules that hold for all
-// forms.
-func (r *room) read(e *Event) []claim {
+// read takes up the claims of a member event, after the rules that hold for
+// all forms.
+func (r *room) read(e *Event) {
 	content, err := message.ParseMember(e.Content)
 	if content.Form == message.FormLeft && err == nil {
-		return nil
+		return
 	}
 	switch {
 	case err != nil:
@@ -71,12 +71,12 @@ func (r *room) read(e *Event) []claim {
 	default:
 		for i := range adapters {
 			if adapters[i].form == content.Form {
-				return adapters[i].read(r, e, &content)
+				adapters[i].read(r, e, &content)
+				return
 			}
 		}
 		r.refuse(e, "", RuleForm, content.Form.String())
 	}
-	return nil
 }
 
 // ownsKey reports whether a state key names no other user than the sender.

@@ -20,21 +20,20 @@ import (
 //
 // The order of facts.State does not matter. now is the reader's clock.
 func Compute(facts Facts, now time.Time) Result {
-	r := room{facts: facts, calls: map[string]call{}}
+	r := room{facts: facts, calls: map[string]call{}, claims: make([]claim, 0, len(facts.State))}
 	for i := range facts.State {
 		if e := &facts.State[i]; e.Type == message.TypeCall || e.Type == message.TypeCallStable {
 			r.readCall(e)
 		}
 	}
-	var claims []claim
 	for i := range facts.State {
 		if e := &facts.State[i]; isMember(e.Type) {
-			claims = append(claims, r.read(e)...)
+			r.read(e)
 		}
 	}
-	claims = r.unexpired(claims, now)
-	r.next(claims)
-	r.sessions(r.newest(claims))
+	r.expire(now)
+	r.keepNewest()
+	r.sessions()
 	slices.SortFunc(r.result.Refusals, compareRefusals)
 	return r.result
 }
@@ -53,6 +52,7 @@ func isMember(eventType string) bool {
 type room struct {
 	facts  Facts
 	calls  map[string]call // by conference ID, terminated ones too
+	claims []claim         // those that no rule has refused so far
 	result Result
 }
 
@@ -69,58 +69,75 @@ func (r *room) refuse(e *Event, deviceID string, rule Rule, detail string) {
 	})
 }
 
-// unexpired takes out the claims whose time is over.
-func (r *room) unexpired(claims []claim, now time.Time) []claim {
-	return slices.DeleteFunc(claims, func(c claim) bool {
-		over := !c.endsAt().After(now)
-		if over {
+// expire takes out the claims whose time is over and notes when the next one
+// runs out. One that a newer claim hides counts for that too: from then on
+// another rule refuses it.
+func (r *room) expire(now time.Time) {
+	r.claims = slices.DeleteFunc(r.claims, func(c claim) bool {
+		end := c.endsAt()
+		if !end.After(now) {
 			r.refuse(c.event, c.member.DeviceID, c.expired, "expired "+c.member.ExpiresAt.UTC().Format(time.RFC3339))
+			return true
 		}
-		return over
+		if r.result.Next.IsZero() || end.Before(r.result.Next) {
+			r.result.Next = end
+		}
+		return false
 	})
 }
 
-// next notes when the first claim runs out. A claim that a newer one hides
-// counts too: then another rule refuses it.
-func (r *room) next(claims []claim) {
-	for i := range claims {
-		if end := claims[i].endsAt(); r.result.Next.IsZero() || end.Before(r.result.Next) {
-			r.result.Next = end
-		}
-	}
-}
-
-// newest keeps one claim for each device and session.
-func (r *room) newest(claims []claim) []claim {
+// keepNewest leaves one claim for each device and session.
+func (r *room) keepNewest() {
 	type place struct {
 		confID string
 		party  message.Party
 	}
-	kept := claims[:0]
-	at := make(map[place]int, len(claims))
-	for _, c := range claims {
+	at := make(map[place]int, len(r.claims))
+	kept := r.claims[:0]
+	for i := range r.claims {
+		c := r.claims[i]
 		where := place{c.confID, c.member.Party}
-		i, ok := at[where]
+		twin, ok := at[where]
 		if !ok {
 			at[where] = len(kept)
 			kept = append(kept, c)
 			continue
 		}
-		if !kept[i].newer(&c) {
-			kept[i], c = c, kept[i]
+		if !kept[twin].newer(&c) { // the later of two in one event counts
+			kept[twin], c = c, kept[twin]
 		}
-		r.refuse(c.event, c.member.DeviceID, RuleNewest, "newer is "+kept[i].event.EventID)
+		r.refuse(c.event, c.member.DeviceID, RuleNewest, "newer is "+kept[twin].event.EventID)
 	}
-	return kept
+	r.claims = kept
+}
+
+// members gives the members of each session, oldest first.
+func (r *room) members() map[string][]Member {
+	order := make([]*claim, len(r.claims))
+	for i := range r.claims {
+		order[i] = &r.claims[i]
+	}
+	slices.SortFunc(order, func(a, b *claim) int {
+		if order := cmp.Compare(a.confID, b.confID); order != 0 {
+			return order
+		}
+		return compareMembers(&a.member, &b.member)
+	})
+	all := make([]Member, len(order))
+	members := map[string][]Member{}
+	for start, at := 0, 0; at < len(order); at++ {
+		all[at] = order[at].member
+		if at+1 == len(order) || order[at+1].confID != order[at].confID {
+			members[order[at].confID] = all[start : at+1 : at+1]
+			start = at + 1
+		}
+	}
+	return members
 }
 
 // sessions groups the claims that count, and adds live calls without members.
-func (r *room) sessions(claims []claim) {
-	members := map[string][]Member{}
-	for i := range claims {
-		confID := claims[i].confID
-		members[confID] = append(members[confID], claims[i].member)
-	}
+func (r *room) sessions() {
+	members := r.members()
 	current := r.current()
 	for confID, c := range r.calls {
 		if !c.object.Terminated {
@@ -149,7 +166,6 @@ func (r *room) sessions(claims []claim) {
 // add completes a session. In the per-device form the oldest member decides
 // the focus, and who uses another one is shown but not met (decision D6).
 func (r *room) add(s Session) {
-	slices.SortFunc(s.Members, compareMembers)
 	if s.Form == message.FormSession {
 		s.Focus = s.Members[0].Focus
 		for i := range s.Members {
@@ -165,9 +181,11 @@ func (r *room) add(s Session) {
 }
 
 // compareMembers orders members oldest first.
-func compareMembers(a, b Member) int {
+func compareMembers(a, b *Member) int {
+	if order := a.CreatedAt.Compare(b.CreatedAt); order != 0 {
+		return order
+	}
 	return cmp.Or(
-		a.CreatedAt.Compare(b.CreatedAt),
 		cmp.Compare(a.EventID, b.EventID),
 		cmp.Compare(a.UserID, b.UserID),
 		cmp.Compare(a.DeviceID, b.DeviceID),

@@ -59,15 +59,14 @@ func (r *room) current() string {
 // readCalls reads m.calls, the MSC3401 form: all devices of the user that the
 // state key names, by conference. Nothing says when a device joined, so the
 // time of the event stands for it.
-func readCalls(r *room, e *Event, content *message.MemberContent) []claim {
+func readCalls(r *room, e *Event, content *message.MemberContent) {
 	if e.StateKey != e.Sender {
 		r.refuse(e, "", RuleUserKey, "state key "+e.StateKey)
-		return nil
+		return
 	}
 	for _, entry := range content.Spoilt {
 		r.refuse(e, entry.DeviceID, RuleDeviceReadable, entry.Faults.Error())
 	}
-	var claims []claim
 	for _, entry := range content.Calls {
 		rule := r.callRule(entry.CallID)
 		for _, device := range entry.Devices {
@@ -75,10 +74,9 @@ func readCalls(r *room, e *Event, content *message.MemberContent) []claim {
 				r.refuse(e, device.DeviceID, rule, "m.call_id "+entry.CallID)
 				continue
 			}
-			claims = append(claims, claimOf(e, entry.CallID, device))
+			r.claims = append(r.claims, claimOf(e, entry.CallID, device))
 		}
 	}
-	return claims
 }
 
 // callRule is the rule by which nobody can be in a conference, or "".

@@ -4,7 +4,7 @@ import "meshfocus/signalling/message"
 
 // readSession reads the per-device state form of MSC4143. The device is the
 // sender's claim (decision D7), proved later by who encrypts to us.
-func readSession(_ *room, e *Event, content *message.MemberContent) []claim {
+func readSession(r *room, e *Event, content *message.MemberContent) {
 	s := content.Session
 	created := s.CreatedAt
 	if created.IsZero() {
@@ -14,7 +14,7 @@ func readSession(_ *room, e *Event, content *message.MemberContent) []claim {
 	if sessionID == "" { // js-sdk reads it so
 		sessionID = e.Sender + ":" + s.DeviceID
 	}
-	return []claim{{
+	r.claims = append(r.claims, claim{
 		event:   e,
 		form:    message.FormSession,
 		confID:  s.SlotID(),
@@ -29,5 +29,5 @@ func readSession(_ *room, e *Event, content *message.MemberContent) []claim {
 			Intent:    s.Intent,
 			EventID:   e.EventID,
 		},
-	}}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -20,6 +21,7 @@ const maxDepth = 64
 type document struct {
 	text   string
 	nodes  []node
+	index  *[]node // where the nodes go back to
 	faults Faults
 }
 
@@ -54,7 +56,8 @@ func parseDocument(content []byte) (*document, error) {
 	if len(content) > MaxContent {
 		return nil, fmt.Errorf("%w: %d bytes, want at most %d", ErrTooLarge, len(content), MaxContent)
 	}
-	s := scanner{text: string(content), nodes: make([]node, 0, 8+len(content)/12)}
+	index := indices.Get().(*[]node)
+	s := scanner{text: string(content), nodes: (*index)[:0]}
 	s.value(0)
 	s.space()
 	if s.wrong == "" && s.at < len(s.text) {
@@ -63,7 +66,17 @@ func parseDocument(content []byte) (*document, error) {
 	if s.wrong != "" {
 		return nil, Faults{{Wrong: s.wrong, Want: "a JSON text", Essential: true}}
 	}
-	return &document{text: s.text, nodes: s.nodes}, nil
+	*index = s.nodes
+	return &document{text: s.text, nodes: s.nodes, index: index}, nil
+}
+
+// indices lends documents the memory of their nodes.
+var indices = sync.Pool{New: func() any { return new([]node) }}
+
+// release gives that memory back. Texts that were taken stay good.
+func (d *document) release() {
+	indices.Put(d.index)
+	d.nodes = nil
 }
 
 // raw is the text of a node as it was written.
@@ -105,11 +118,19 @@ func (d *document) truthy(at int32) bool {
 func (d *document) lookup(object int32, key string) int32 {
 	found := int32(0)
 	for at := object + 1; at < d.nodes[object].next; at = d.nodes[at+1].next {
-		if d.string(at) == key {
+		if d.is(at, key) {
 			found = at + 1
 		}
 	}
 	return found
+}
+
+// is reports whether a string node means the text.
+func (d *document) is(at int32, text string) bool {
+	if n := &d.nodes[at]; n.plain {
+		return d.text[n.start+1:n.end-1] == text
+	}
+	return d.string(at) == text
 }
 
 // path names a node from the root on, for a Fault.

@@ -24,6 +24,7 @@ func ParseCallObject(content []byte) (CallObject, error) {
 	if err != nil {
 		return CallObject{}, err
 	}
+	defer o.doc.release()
 	call := CallObject{
 		Intent:       o.need("m.intent", wantIntent, isCallIntent),
 		Type:         o.need("m.type", wantCallType, isCallType),
@@ -62,6 +63,7 @@ func ParseMember(content []byte) (MemberContent, error) {
 	if err != nil {
 		return MemberContent{}, err
 	}
+	defer o.doc.release()
 	var m MemberContent
 	if list := o.findKind("m.calls", kindList); list != 0 {
 		m.Form = FormCalls

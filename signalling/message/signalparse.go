@@ -40,6 +40,7 @@ func ParseSignal(eventType string, content []byte) (Signal, error) {
 	if err != nil {
 		return Signal{}, err
 	}
+	defer o.doc.release()
 	s := Signal{Kind: word.kind, Envelope: o.envelope(word)}
 	o.body(&s)
 	if o.doc.faults.essential() {
