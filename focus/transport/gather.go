@@ -1,0 +1,109 @@
+package transport
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+// batchWindow is how long later candidates are collected before they are
+// handed out together: one to-device message instead of one for each.
+const batchWindow = 50 * time.Millisecond
+
+// gathering collects the local candidates of one ICE generation. Until it is
+// handed out with a description they pile up; afterwards each batch becomes
+// an event. Pion's goroutines feed it, a timer empties it.
+type gathering struct {
+	emit func([]Candidate) // never blocks; called without mu
+	done chan struct{}     // closed when there are no more
+
+	mu       sync.Mutex
+	known    []Candidate // all of the generation
+	handed   int         // how many of known were in a description or a batch
+	complete bool
+	trickle  bool // the description is out
+	over     bool // another generation or the end: say nothing more
+	ended    bool // the end marker is in the description, or sent
+	timer    *time.Timer
+}
+
+func newGathering(emit func([]Candidate)) *gathering {
+	return &gathering{emit: emit, done: make(chan struct{})}
+}
+
+// add notes one candidate; nil says that there are no more.
+func (g *gathering) add(candidate *webrtc.ICECandidate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if candidate == nil {
+		if !g.complete {
+			g.complete = true
+			close(g.done)
+		}
+	} else {
+		g.known = append(g.known, candidateFrom(candidate))
+	}
+	if g.trickle && g.timer == nil && !g.over {
+		g.timer = time.AfterFunc(batchWindow, g.flush)
+	}
+}
+
+// handOut gives the candidates for a description: all, for a later one of the
+// same generation repeats them. What is found after it is emitted.
+func (g *gathering) handOut() (candidates []Candidate, complete bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.handed = len(g.known)
+	g.trickle, g.ended = true, g.complete
+	return slices.Clone(g.known), g.complete
+}
+
+// flush emits what came since the last batch. An end marker alone is not
+// worth a message: nobody waits for it.
+func (g *gathering) flush() {
+	g.mu.Lock()
+	g.timer = nil
+	batch := slices.Clone(g.known[g.handed:])
+	g.handed = len(g.known)
+	over := g.over
+	if g.complete && !g.ended && len(batch) > 0 {
+		g.ended = true
+		batch = append(batch, endMarker(batch[0]))
+	}
+	g.mu.Unlock()
+	if len(batch) > 0 && !over {
+		g.emit(batch)
+	}
+}
+
+// finish silences the gathering.
+func (g *gathering) finish() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.over = true
+	if g.timer != nil {
+		g.timer.Stop()
+		g.timer = nil
+	}
+}
+
+// endMarker ends the generation of a candidate. Browsers read an entry
+// without mid and index as the end of all.
+func endMarker(of Candidate) Candidate {
+	return Candidate{UsernameFragment: of.UsernameFragment}
+}
+
+func candidateFrom(found *webrtc.ICECandidate) Candidate {
+	init := found.ToJSON()
+	candidate := Candidate{Candidate: init.Candidate, Mid: init.SDPMid, MLineIndex: init.SDPMLineIndex}
+	if !strings.HasPrefix(candidate.Candidate, "candidate:") {
+		candidate.Candidate = "candidate:" + candidate.Candidate
+	}
+	if ufrag := candidate.ufrag(); ufrag != "" {
+		candidate.UsernameFragment = &ufrag
+	}
+	return candidate
+}

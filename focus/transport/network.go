@@ -1,0 +1,176 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/transport/v4/stdnet"
+	"github.com/pion/webrtc/v4"
+)
+
+// Config says where a Network listens. The zero Config works: any free port
+// on every address of the machine but loopback, UDP only.
+type Config struct {
+	// Port is the one UDP port of all connections, and the TCP port of
+	// ICE-TCP. 0 takes any that is free in both.
+	Port int
+	// Addresses are the local addresses to use; empty means all of them.
+	Addresses []netip.Addr
+	// External maps local addresses to the ones the world sees, for machines
+	// behind a one-to-one NAT: "203.0.113.5" for every local address of that
+	// family, or "203.0.113.5/10.0.0.2" for one. It adds candidates.
+	External []string
+	// TCP listens for ICE-TCP too (RFC 6544, passive) and connects to peers
+	// that do.
+	TCP bool
+	// Loopback adds 127.0.0.1 and ::1, for tests and for parties on one
+	// machine.
+	Loopback bool
+	// MDNS looks up the .local names browsers hide their addresses behind.
+	// Our own addresses are never hidden. It costs each connection a
+	// multicast socket.
+	MDNS bool
+	Log  *slog.Logger // nil: nothing is logged
+}
+
+// Network is the sockets of this process, shared by its connections. All
+// methods may be called from any goroutine.
+//
+// It owns the sockets, their read loops, the source of silence (see silence)
+// and the list of connections. It ends with Close, which ends the connections.
+type Network struct {
+	config Config
+	log    *slog.Logger
+	api    *webrtc.API
+	ports  *ports
+	silent *silence
+
+	mu     sync.Mutex
+	conns  map[*Conn]struct{} // guarded by mu
+	closed bool               // guarded by mu
+}
+
+// Listen opens the sockets. The error says which address or setting is to
+// blame.
+func Listen(config Config) (*Network, error) {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	rules, err := externalRules(config.External)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := mediaEngine()
+	if err != nil {
+		return nil, fmt.Errorf("codecs: %w", err)
+	}
+	logs := pionLog{config.Log}
+	registry, err := interceptors(logs)
+	if err != nil {
+		return nil, fmt.Errorf("interceptors: %w", err)
+	}
+	ports, err := openPorts(config, logs)
+	if err != nil {
+		return nil, err
+	}
+	settings := settings(logs)
+	if err := errors.Join(applyPorts(&settings, config, ports), settings.SetICEAddressRewriteRules(rules...)); err != nil {
+		return nil, errors.Join(err, ports.close())
+	}
+	return &Network{
+		config: config,
+		log:    config.Log,
+		api:    webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)),
+		ports:  ports,
+		silent: newSilence(),
+		conns:  make(map[*Conn]struct{}),
+	}, nil
+}
+
+// applyPorts makes the ICE agents of all connections use our sockets.
+func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) error {
+	interfaces, err := stdnet.NewNet()
+	if err != nil {
+		return fmt.Errorf("network interfaces: %w", err)
+	}
+	settings.SetNet(interfaces)
+	settings.SetICEUDPMux(ports.udp)
+	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if config.TCP {
+		settings.SetICETCPMux(ports.tcp)
+		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	} else {
+		settings.DisableActiveTCP(true)
+	}
+	settings.SetNetworkTypes(types)
+	settings.SetIncludeLoopbackCandidate(config.Loopback)
+	if len(config.Addresses) > 0 {
+		wanted := make(map[netip.Addr]bool)
+		for _, addr := range config.Addresses {
+			wanted[addr.Unmap()] = true
+		}
+		// Only with a filter does Pion bind what it opens for TURN to the
+		// same addresses; without, it makes one allocation for all of them.
+		settings.SetIPFilter(func(ip net.IP) bool {
+			addr, ok := netip.AddrFromSlice(ip)
+			return ok && wanted[addr.Unmap()]
+		})
+	}
+	if config.MDNS {
+		settings.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
+	}
+	return nil
+}
+
+// Port gives the number of the UDP port, and of the TCP port if there is one.
+func (n *Network) Port() int { return n.ports.number }
+
+// Addrs gives the local UDP addresses that candidates are made of.
+func (n *Network) Addrs() []netip.AddrPort { return n.ports.addrs() }
+
+// Close ends every connection and closes the sockets. It returns when nothing
+// of them runs any more; a second Close returns at once.
+func (n *Network) Close() error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	conns := make([]*Conn, 0, len(n.conns))
+	for conn := range n.conns {
+		conns = append(conns, conn)
+	}
+	n.mu.Unlock()
+
+	var wg sync.WaitGroup
+	errs := make([]error, len(conns))
+	for i, conn := range conns {
+		wg.Go(func() { errs[i] = conn.Close() })
+	}
+	wg.Wait()
+	n.silent.close()
+	return errors.Join(errors.Join(errs...), n.ports.close())
+}
+
+// enter lists a connection; it reports false if the network is closed.
+func (n *Network) enter(conn *Conn) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return false
+	}
+	n.conns[conn] = struct{}{}
+	return true
+}
+
+func (n *Network) leave(conn *Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.conns, conn)
+}
