@@ -9,6 +9,10 @@ import (
 	"unicode/utf8"
 )
 
+// maxFaults bounds how many faults of one content are told, so that a hostile
+// one costs no more to refuse than a good one to read.
+const maxFaults = 64
+
 // maxDepth bounds the nesting of a content. Known contents need 7.
 const maxDepth = 64
 
@@ -23,6 +27,7 @@ type document struct {
 	nodes  []node
 	index  *[]node // where the nodes go back to
 	faults Faults
+	noted  int // faults so far, those taken away again included
 }
 
 // node is one value of a document. The nodes of an object are its keys and
@@ -131,6 +136,22 @@ func (d *document) is(at int32, text string) bool {
 		return d.text[n.start+1:n.end-1] == text
 	}
 	return d.string(at) == text
+}
+
+// note writes down a fault of a value or, with a key, of a field of it.
+func (d *document) note(at int32, key string, fault Fault) {
+	if d.noted++; d.noted > maxFaults {
+		if fault.Essential {
+			d.faults = append(d.faults, Fault{Wrong: "more faults than are told", Want: fault.Want, Essential: true})
+		}
+		return
+	}
+	fault.Path = d.path(at)
+	if fault.Path != "" && key != "" {
+		fault.Path += "."
+	}
+	fault.Path += key
+	d.faults = append(d.faults, fault)
 }
 
 // path names a node from the root on, for a Fault.
@@ -290,6 +311,7 @@ func (s *scanner) quoted() (plain bool) {
 			}
 		case char < ' ':
 			s.fail("a control character in a string")
+			return false
 		case char >= utf8.RuneSelf:
 			ascii = false
 		}

@@ -87,7 +87,7 @@ func (d *document) call(at int32, m *MemberContent) {
 	mark := len(d.faults)
 	entry, ok := d.entry(at)
 	if !ok {
-		m.Spoilt = append(m.Spoilt, SpoiltEntry{Faults: d.spoilt(mark)})
+		m.spoil(SpoiltEntry{Faults: d.spoilt(mark)})
 		return
 	}
 	call := CallMemberships{CallID: entry.need("m.call_id", "the ID of a conference", isNameOrEmpty)}
@@ -96,19 +96,26 @@ func (d *document) call(at int32, m *MemberContent) {
 		entry.fault("m.devices", entry.wrongKind(entry.find("m.devices")), "a list of devices", true)
 	}
 	if faults := d.spoilt(mark); faults != nil {
-		m.Spoilt = append(m.Spoilt, SpoiltEntry{CallID: call.CallID, Faults: faults})
+		m.spoil(SpoiltEntry{CallID: call.CallID, Faults: faults})
 		return
 	}
 	d.entries(devices, func(at int32) {
 		mark := len(d.faults)
 		device := d.device(at)
 		if faults := d.spoilt(mark); faults != nil {
-			m.Spoilt = append(m.Spoilt, SpoiltEntry{CallID: call.CallID, DeviceID: device.DeviceID, Faults: faults})
+			m.spoil(SpoiltEntry{CallID: call.CallID, DeviceID: device.DeviceID, Faults: faults})
 			return
 		}
 		call.Devices = append(call.Devices, device)
 	})
 	m.Calls = append(m.Calls, call)
+}
+
+// spoil notes an entry that could not be read, unless too many are noted.
+func (m *MemberContent) spoil(entry SpoiltEntry) {
+	if len(m.Spoilt) < maxFaults {
+		m.Spoilt = append(m.Spoilt, entry)
+	}
 }
 
 // device reads one entry of m.devices. js-sdk and Hydrogen need all four
@@ -139,7 +146,7 @@ func (d *document) device(at int32) CallDevice {
 // entry takes an entry of a list as an object, or notes what it is instead.
 func (d *document) entry(at int32) (object, bool) {
 	if is := d.nodes[at].kind; is != kindObject {
-		d.faults = append(d.faults, Fault{Path: d.path(at), Wrong: is.String(), Want: "an object", Essential: true})
+		d.note(at, "", Fault{Wrong: is.String(), Want: "an object", Essential: true})
 		return object{}, false
 	}
 	return object{doc: d, at: at}, true
@@ -255,7 +262,7 @@ func (o object) foci(key string) []Focus {
 			all = append(all, entry.focus())
 			return
 		}
-		o.doc.faults = append(o.doc.faults, Fault{Path: o.doc.path(at), Wrong: "no transport", Want: "an object with a type"})
+		o.doc.note(at, "", Fault{Wrong: "no transport", Want: "an object with a type"})
 	})
 	return all
 }

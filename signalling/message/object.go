@@ -52,11 +52,7 @@ func (o object) findKind(key string, is kind) int32 {
 
 // fault notes what is wrong with a field, whether it is there or not.
 func (o object) fault(key, wrong, want string, essential bool) {
-	path := o.doc.path(o.at)
-	if path != "" {
-		path += "."
-	}
-	o.doc.faults = append(o.doc.faults, Fault{Path: path + key, Wrong: wrong, Want: want, Essential: essential})
+	o.doc.note(o.at, key, Fault{Wrong: wrong, Want: want, Essential: essential})
 }
 
 // wrongKind describes what stands in a field instead of what was wanted.
@@ -166,7 +162,7 @@ func (d *document) integer(at int32) (int64, bool) {
 // lifetime reads a duration in milliseconds. What is absent or wrong reads as
 // the usual one; what exceeds the bound reads as the bound.
 func (o object) lifetime(key string, usual, bound time.Duration) time.Duration {
-	millis, ok := o.integer(key, 0, math.MaxInt64, "a whole number of milliseconds")
+	millis, ok := o.integer(key, 1, math.MaxInt64, "a whole number of milliseconds from 1")
 	if !ok {
 		return usual
 	}

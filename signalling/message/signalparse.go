@@ -156,13 +156,12 @@ func (o object) streams() StreamMetadata {
 	all := StreamMetadata{}
 	d := o.doc
 	for at := o.at + 1; at < d.nodes[o.at].next; at = d.nodes[at+1].next {
-		id := d.string(at)
-		stream, ok := o.child(id)
-		if !ok {
-			o.fault(id, o.wrongKind(at+1), "an object with a purpose", false)
+		stream := object{doc: d, at: at + 1}
+		if is := d.nodes[at+1].kind; is != kindObject {
+			d.note(at+1, "", Fault{Wrong: is.String(), Want: "an object with a purpose"})
 			continue
 		}
-		all[id] = Stream{
+		all[d.string(at)] = Stream{
 			Purpose:    stream.name("purpose"),
 			AudioMuted: stream.flag("audio_muted"),
 			VideoMuted: stream.flag("video_muted"),
@@ -193,7 +192,7 @@ func (o object) candidates() []Candidate {
 func (o object) candidate(at int32) (Candidate, bool) {
 	const want = "an object with a candidate"
 	if is := o.doc.nodes[at].kind; is != kindObject {
-		o.doc.faults = append(o.doc.faults, Fault{Path: o.doc.path(at), Wrong: is.String(), Want: want})
+		o.doc.note(at, "", Fault{Wrong: is.String(), Want: want})
 		return Candidate{}, false
 	}
 	entry := object{doc: o.doc, at: at}
