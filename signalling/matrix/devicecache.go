@@ -1,0 +1,184 @@
+//go:build goolm
+
+package matrix
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/id"
+
+	"meshfocus/signalling/message"
+)
+
+// keylessFor is how long a device counts as having no keys before it is asked
+// again. A device list update ends it at once.
+const keylessFor = 5 * time.Minute
+
+// forgetPause is the least time between two doubts about one user's devices,
+// so that bad messages cannot make us ask at their pace.
+const forgetPause = 10 * time.Second
+
+// deviceCache knows which users' device lists are up to date and which
+// devices have no keys. mautrix asks again only once, when told of a change,
+// and forgets the matter if that request fails; here a list that may have
+// changed stays due until it was read.
+type deviceCache struct {
+	olm *olmMachine
+
+	mutex sync.Mutex
+	// guarded by mutex
+	fresh   map[id.UserID]bool
+	keyless map[message.Party]time.Time
+	doubted map[id.UserID]time.Time
+}
+
+func (c *deviceCache) init(olm *olmMachine) {
+	c.olm = olm
+	c.fresh = map[id.UserID]bool{}
+	c.keyless = map[message.Party]time.Time{}
+	c.doubted = map[id.UserID]time.Time{}
+}
+
+// devicesChanged marks users whose devices have to be asked for again.
+func (m *olmMachine) devicesChanged(users []string) {
+	c := &m.devices
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for _, user := range users {
+		c.drop(id.UserID(user))
+	}
+}
+
+// allChanged is devicesChanged for everybody: the sync began anew.
+func (m *olmMachine) allChanged() {
+	c := &m.devices
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	clear(c.fresh)
+	clear(c.keyless)
+}
+
+// drop is called under the mutex.
+func (c *deviceCache) drop(user id.UserID) {
+	delete(c.fresh, user)
+	for party := range c.keyless {
+		if party.UserID == string(user) {
+			delete(c.keyless, party)
+		}
+	}
+}
+
+// forget makes the next find ask again, unless that was done a moment ago.
+func (c *deviceCache) forget(user string) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if time.Since(c.doubted[id.UserID(user)]) < forgetPause {
+		return false
+	}
+	c.doubted[id.UserID(user)] = time.Now()
+	c.drop(id.UserID(user))
+	return true
+}
+
+// find gives the keys of a device; nil when the homeserver says that it has
+// none.
+func (c *deviceCache) find(ctx context.Context, party message.Party) (*id.Device, error) {
+	user := userID(party)
+	c.mutex.Lock()
+	fresh := c.fresh[user]
+	keylessAt, keyless := c.keyless[party]
+	c.mutex.Unlock()
+	if keyless && time.Since(keylessAt) < keylessFor {
+		return nil, nil
+	}
+	known, err := c.olm.store.GetDevice(ctx, user, deviceID(party))
+	if err != nil {
+		return nil, fmt.Errorf("encryption store: %w", err)
+	}
+	if known != nil && fresh {
+		return known, nil
+	}
+	if err = c.fetch(ctx, user); err != nil {
+		return nil, fmt.Errorf("ask for the keys of %s: %w", party, err)
+	}
+	known, err = c.olm.store.GetDevice(ctx, user, deviceID(party))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("encryption store: %w", err)
+	case known == nil:
+		return nil, c.confirmKeyless(ctx, party)
+	}
+	return known, nil
+}
+
+// fetch reads a user's device list. It counts as fresh from before the
+// request, so that a change meanwhile is not lost.
+func (c *deviceCache) fetch(ctx context.Context, user id.UserID) error {
+	c.mutex.Lock()
+	c.fresh[user] = true
+	c.mutex.Unlock()
+	devices, err := c.olm.machine.FetchKeys(ctx, []id.UserID{user}, true)
+	if err == nil {
+		err = c.acceptChangedKeys(ctx, user, devices[user])
+	}
+	if err != nil {
+		c.mutex.Lock()
+		delete(c.fresh, user)
+		c.mutex.Unlock()
+	}
+	return err
+}
+
+// acceptChangedKeys lets go of devices whose keys are not the ones we knew and
+// reads them anew. A device that nobody cross-signed is only as good as the
+// homeserver's word, and the homeserver could as well have shown us a new
+// device; with cross-signing the new keys have to be signed, which trusted
+// checks.
+func (c *deviceCache) acceptChangedKeys(ctx context.Context, user id.UserID, devices map[id.DeviceID]*id.Device) error {
+	kept := map[id.DeviceID]*id.Device{}
+	for deviceID, device := range devices {
+		if device.Trust != id.TrustStateDeviceKeyMismatch {
+			kept[deviceID] = device
+			continue
+		}
+		c.olm.account.log.Warn("a device has new encryption keys", "party", message.Party{UserID: string(user), DeviceID: string(deviceID)}.String())
+	}
+	if len(kept) == len(devices) {
+		return nil
+	}
+	if err := c.olm.store.PutDevices(ctx, user, kept); err != nil {
+		return err
+	}
+	_, err := c.olm.machine.FetchKeys(ctx, []id.UserID{user}, true)
+	return err
+}
+
+// confirmKeyless makes sure that a device is missing because it has no keys,
+// not because a server failed to answer: only then may cleartext be thought
+// of.
+func (c *deviceCache) confirmKeyless(ctx context.Context, party message.Party) error {
+	answer, err := c.olm.account.client.QueryKeys(ctx, &mautrix.ReqQueryKeys{
+		DeviceKeys: mautrix.DeviceKeysRequest{userID(party): {deviceID(party)}},
+		Timeout:    requestTimeout.Milliseconds() / 2,
+	})
+	if err != nil {
+		return fmt.Errorf("ask for the keys of %s: %w", party, err)
+	}
+	if _, has := answer.DeviceKeys[userID(party)][deviceID(party)]; has {
+		c.mutex.Lock()
+		delete(c.fresh, userID(party))
+		c.mutex.Unlock()
+		return fmt.Errorf("%w: the keys of %s are not valid", ErrNoSession, party)
+	}
+	if len(answer.Failures) > 0 {
+		return fmt.Errorf("ask for the keys of %s: its homeserver does not answer", party)
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.keyless[party] = time.Now()
+	return nil
+}

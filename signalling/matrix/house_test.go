@@ -1,0 +1,242 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meshfocus/signalling/membership"
+	"meshfocus/signalling/message"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// house is a homeserver behind real HTTP, with a gate in front of it that can
+// refuse requests. It is the fake of this package or the embedded one.
+type house struct {
+	t    *testing.T
+	http *httptest.Server
+	gate *gate
+	room string
+	// issue gives the token of a user's device.
+	issue func(user, device string) string
+	fake  *fake
+}
+
+// gate stands before the homeserver. Guard may answer a request itself and
+// then returns true.
+type gate struct {
+	mutex sync.Mutex
+	inner http.Handler
+	guard func(http.ResponseWriter, *http.Request) bool
+	seen  []string // "METHOD path" of every request
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mutex.Lock()
+	g.seen = append(g.seen, r.Method+" "+r.URL.Path)
+	inner, guard := g.inner, g.guard
+	g.mutex.Unlock()
+	if guard != nil && guard(w, r) {
+		return
+	}
+	inner.ServeHTTP(w, r)
+}
+
+func (g *gate) set(guard func(http.ResponseWriter, *http.Request) bool) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.guard = guard
+}
+
+func (g *gate) count(part string) int {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	n := 0
+	for _, request := range g.seen {
+		if strings.Contains(request, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// newHouse starts the fake homeserver over real HTTP.
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	fake := newFake()
+	h := &house{t: t, gate: &gate{inner: fake.mux}, room: fakeRoom, issue: fake.issue, fake: fake}
+	h.http = httptest.NewServer(h.gate)
+	t.Cleanup(h.http.Close)
+	return h
+}
+
+// config is that of a user's device, by token.
+func (h *house) config(user, device string) Config {
+	h.t.Helper()
+	return Config{Homeserver: h.http.URL, Token: h.issue(user, device), Log: testLog(h.t).With("who", user+"/"+device)}
+}
+
+// open logs a device in and lets it join the room.
+func (h *house) open(config Config) *Account {
+	h.t.Helper()
+	account, err := Open(h.t.Context(), config)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { _ = account.Close() })
+	if _, err = account.JoinRoom(h.t.Context(), h.room); err != nil {
+		h.t.Fatal(err)
+	}
+	return account
+}
+
+// start runs an account until the test ends or stop is called.
+func start(t *testing.T, account *Account) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- account.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run of %s ended with %v", account.Party(), err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// enter opens a device, follows the room with a sink and runs it.
+func (h *house) enter(config Config) (*Account, *sink) {
+	h.t.Helper()
+	account := h.open(config)
+	got := newSink()
+	account.Subscribe(h.room, got)
+	start(h.t, account)
+	got.wait(h.t, "first facts", func(s *sink) bool { return s.facts.RoomID == h.room })
+	return account, got
+}
+
+// sink collects what an account pushes.
+type sink struct {
+	mutex    sync.Mutex
+	changed  chan struct{}
+	facts    membership.Facts
+	received []Received
+	order    []string // "facts" and "signals" as they came
+}
+
+func newSink() *sink { return &sink{changed: make(chan struct{})} }
+
+func (s *sink) SetFacts(facts membership.Facts) {
+	s.note(func() { s.facts, s.order = facts, append(s.order, "facts") })
+}
+
+func (s *sink) Receive(all []Received) {
+	s.note(func() { s.received, s.order = append(s.received, all...), append(s.order, "signals") })
+}
+
+func (s *sink) note(change func()) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// wait blocks until the condition holds; it is called with the mutex held.
+func (s *sink) wait(t *testing.T, what string, condition func(*sink) bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		s.mutex.Lock()
+		met, changed := condition(s), s.changed
+		s.mutex.Unlock()
+		if met {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+// sessions computes who is in the call by the sink's facts. Called with the
+// mutex held or after all is quiet.
+func (s *sink) members(confID string) []string {
+	var names []string
+	for _, session := range membership.Compute(s.facts, time.Now()).Sessions {
+		if session.ConfID == confID {
+			for _, member := range session.Members {
+				names = append(names, member.String()+"="+member.SessionID)
+			}
+		}
+	}
+	return names
+}
+
+func (s *sink) take() []Received {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	got := s.received
+	s.received = nil
+	return got
+}
+
+// hangup is a small signal; n makes it recognisable.
+func hangup(from *Account, room string, n int) message.Signal {
+	seq := uint32(n)
+	return message.Signal{Kind: message.Hangup, Reason: message.ReasonUserHangup, Envelope: message.Envelope{
+		CallID: fmt.Sprintf("call%d", n), ConfID: message.SlotRoom, RoomID: room, Seq: &seq,
+		PartyID: from.Party().DeviceID, DeviceID: from.Party().DeviceID,
+		SenderSessionID: "s1", DestSessionID: "s2", MessageID: message.MessageIDPrefix + fmt.Sprint(n),
+	}}
+}
+
+// deliver sends and waits for the homeserver's word.
+func deliver(t *testing.T, from *Account, to message.Party, signal message.Signal) error {
+	t.Helper()
+	done := make(chan error, 1)
+	from.Send(to, signal, func(err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody said what became of the signal")
+		return nil
+	}
+}
+
+// eventually polls a condition that has no event of its own.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !condition() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// testLog shows everything when asked by MESHFOCUS_TEST_LOG.
+func testLog(t *testing.T) *slog.Logger {
+	if os.Getenv("MESHFOCUS_TEST_LOG") == "" {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}

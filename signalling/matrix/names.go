@@ -1,0 +1,35 @@
+package matrix
+
+import "meshfocus/signalling/message"
+
+// Names of the API that only this package needs. Those that stand in events
+// and messages are in signalling/message.
+const (
+	queryDelay = message.QueryDelay
+
+	// Fields of a refused delayed event, as servers of 2024 report the limit
+	// (MSC4140, older error form).
+	fieldMaxDelay = "org.matrix.msc4140.max_delay"
+	// capabilityDelayed holds max_delay_ms in the newest text of MSC4140.
+	capabilityDelayed = "org.matrix.msc4140.delayed_events"
+
+	typeRoomMember  = "m.room.member"
+	typeJoinRules   = "m.room.join_rules"
+	typeEncryption  = "m.room.encryption"
+	typeCreate      = "m.room.create"
+	typePowerLevels = "m.room.power_levels"
+	typeRedaction   = "m.room.redaction"
+
+	joinRulePublic = "public"
+)
+
+// callTypes are the state events that facts are made of; roomTypes those that
+// are needed beside them.
+var (
+	callTypes = []string{
+		message.TypeCall, message.TypeCallStable,
+		message.TypeCallMember, message.TypeCallMemberStable,
+		message.TypeSlot, message.TypeSlotStable,
+	}
+	roomTypes = []string{typeRoomMember, typeJoinRules, typeEncryption, typeCreate, typePowerLevels}
+)

@@ -1,0 +1,220 @@
+package matrix
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// perform carries out one action. Each request has a short time: the next
+// restart must not wait for a stuck one.
+func (p *post) perform(ctx context.Context, what action) report {
+	ctx, cancel := context.WithTimeout(ctx, pace)
+	defer cancel()
+	how := report{sent: time.Now()}
+	var err error
+	switch what {
+	case actArm:
+		how.delayID, err = p.arm(ctx)
+	case actJoin:
+		err = p.join(ctx)
+	case actRestart:
+		err = p.account.delayedEvent(ctx, p.heart.armed, "restart")
+	case actFire:
+		err = p.account.delayedEvent(ctx, p.heart.armed, "send")
+	case actDisarm:
+		err = p.disarm(ctx)
+	case actVerify:
+		var content json.RawMessage
+		content, err = p.read(ctx)
+		how.absent = !p.form.holds(content)
+	case actLeave:
+		err = p.writeLeave(ctx)
+	}
+	how.fault = classify(err)
+	switch {
+	case errors.Is(err, errNotDelayed):
+		how.fault.kind = faultUnrecognised
+	case what == actArm && !how.fault.kind.passing() && err != nil:
+		how.maxDelay = p.account.maxDelay(ctx, how.fault)
+	}
+	return how
+}
+
+// read gives the present content of our event; nil when there is none.
+func (p *post) read(ctx context.Context) (json.RawMessage, error) {
+	eventType, key := p.form.place()
+	return p.account.state(ctx, p.room, eventType, key)
+}
+
+// base is read for events that others write too.
+func (p *post) base(ctx context.Context) (json.RawMessage, error) {
+	if !p.form.shared() {
+		return nil, nil
+	}
+	return p.read(ctx)
+}
+
+func (p *post) arm(ctx context.Context) (delayID string, err error) {
+	base, err := p.base(ctx)
+	if err != nil {
+		return "", err
+	}
+	content := p.form.leaveContent(base, time.Now())
+	eventType, key := p.form.place()
+	delayID, err = p.account.putState(ctx, p.room, eventType, key, content, p.heart.set.delay)
+	if err == nil {
+		p.armed = normal(content)
+	}
+	return delayID, err
+}
+
+func (p *post) join(ctx context.Context) error {
+	base, err := p.base(ctx)
+	if err != nil {
+		return err
+	}
+	joined := p.heart.joined
+	if joined.IsZero() {
+		p.joined = time.Time{}
+	} else if !p.joined.IsZero() {
+		joined = p.joined
+	}
+	content, err := p.form.joinContent(base, joined, p.form.expires(p.heart.armed != ""), time.Now())
+	if err != nil {
+		return err
+	}
+	eventType, key := p.form.place()
+	eventID, err := p.account.putState(ctx, p.room, eventType, key, content, 0)
+	if err == nil {
+		p.written = eventID
+	}
+	return err
+}
+
+func (p *post) writeLeave(ctx context.Context) error {
+	base, err := p.base(ctx)
+	if err != nil {
+		return err
+	}
+	eventType, key := p.form.place()
+	_, err = p.account.putState(ctx, p.room, eventType, key, p.form.leaveContent(base, time.Now()), 0)
+	return err
+}
+
+// disarm cancels the delayed leave that is no longer wanted: the replaced one,
+// or when leaving the last one. One that is gone already is fine.
+func (p *post) disarm(ctx context.Context) error {
+	delayID := p.heart.stale
+	if delayID == "" {
+		delayID = p.heart.armed
+	}
+	err := p.account.delayedEvent(ctx, delayID, "cancel")
+	if classify(err).kind == faultNotFound {
+		return nil
+	}
+	return err
+}
+
+// delayedEvent restarts, cancels or sends a delayed event: by its own path, or
+// on servers of the older text by a body (MSC4140).
+func (a *Account) delayedEvent(ctx context.Context, delayID, verb string) error {
+	path := []any{"_matrix", "client", "unstable", "org.matrix.msc4140", "delayed_events", delayID}
+	err := a.call(ctx, http.MethodPost, append(path, verb), nil, struct{}{}, nil)
+	if classify(err).kind != faultUnrecognised {
+		return err
+	}
+	return a.call(ctx, http.MethodPost, path, nil, map[string]string{"action": verb}, nil)
+}
+
+// maxDelay finds the longest delay the homeserver takes after it refused one:
+// in the error of older servers, else among the capabilities, else by guess.
+// Zero means that the delay was not the reason.
+func (a *Account) maxDelay(ctx context.Context, found fault) time.Duration {
+	if ms, ok := found.number(fieldMaxDelay); ok {
+		return time.Duration(ms) * time.Millisecond
+	}
+	var answer struct {
+		Capabilities map[string]json.RawMessage `json:"capabilities"`
+	}
+	if a.get(ctx, &answer, "v3", "capabilities") != nil {
+		return 0
+	}
+	var limits struct {
+		MaxDelay int64 `json:"max_delay_ms"`
+	}
+	if json.Unmarshal(answer.Capabilities[capabilityDelayed], &limits) != nil {
+		return 0
+	}
+	return time.Duration(limits.MaxDelay) * time.Millisecond
+}
+
+// stateRetried is state with patience.
+func (a *Account) stateRetried(ctx context.Context, roomID, eventType, key string) (content json.RawMessage, err error) {
+	err = a.patiently(ctx, func(ctx context.Context) (err error) {
+		content, err = a.state(ctx, roomID, eventType, key)
+		return err
+	})
+	return content, err
+}
+
+// explainWrite words a refused state event; when power is the reason it says
+// how much is needed and how much we have.
+func (a *Account) explainWrite(ctx context.Context, roomID, eventType string, err error) error {
+	what := fmt.Sprintf("write %s in %s", eventType, roomID)
+	if classify(err).kind != faultForbidden {
+		return a.explain(what, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pace)
+	defer cancel()
+	content, readErr := a.state(ctx, roomID, typePowerLevels, "")
+	if readErr != nil || content == nil {
+		return a.explain(what, err)
+	}
+	own, needed := powerFor(content, a.party.UserID, eventType)
+	if own >= needed {
+		return a.explain(what, err)
+	}
+	return fmt.Errorf("%s: %w: %w: it needs level %d and %s has %d; an admin of the room can lower \"events\": {%q: %d} in %s",
+		what, ErrNotAllowed, ErrPower, needed, a.party.UserID, own, eventType, own, typePowerLevels)
+}
+
+// powerFor reads who has and what needs which level for a state event
+// (client-server API, m.room.power_levels; defaults 0 and 50).
+func powerFor(levels json.RawMessage, user, eventType string) (own, needed int) {
+	content := struct {
+		Users        map[string]int `json:"users"`
+		UsersDefault int            `json:"users_default"`
+		Events       map[string]int `json:"events"`
+		StateDefault *int           `json:"state_default"`
+	}{}
+	_ = json.Unmarshal(levels, &content) // what cannot be read keeps its default
+	own, needed = content.UsersDefault, 50
+	if level, ok := content.Users[user]; ok {
+		own = level
+	}
+	if content.StateDefault != nil {
+		needed = *content.StateDefault
+	}
+	if level, ok := content.Events[eventType]; ok {
+		needed = level
+	}
+	return own, needed
+}
+
+// normal gives JSON in one spelling, to compare what a server may have
+// written anew.
+func normal(content json.RawMessage) string {
+	var value any
+	if json.Unmarshal(content, &value) != nil {
+		return string(content)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return string(content)
+	}
+	return string(text)
+}

@@ -1,0 +1,214 @@
+package matrix
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"meshfocus/signalling/membership"
+)
+
+// form is what one kind of membership event looks like. Pure, but for what it
+// remembers of the last write.
+type form interface {
+	// name for logs; event type and state key of the event.
+	name() string
+	place() (eventType, stateKey string)
+	// shared: the event is not ours alone, it has to be read before it is
+	// written.
+	shared() bool
+	// joinContent gives the content to write, from the present one if shared.
+	// joined is when this membership began, zero for a new one.
+	joinContent(present json.RawMessage, joined time.Time, expires time.Duration, now time.Time) (json.RawMessage, error)
+	// leaveContent gives the content without us.
+	leaveContent(present json.RawMessage, now time.Time) json.RawMessage
+	// holds reports whether we are in a content.
+	holds(content json.RawMessage) bool
+	// settings of its heartbeat.
+	settings() heartbeatSettings
+	// expires is the validity to write.
+	expires(armed bool) time.Duration
+}
+
+// post keeps one own membership event. Its heartbeat is guarded by turn, which
+// Join, Run and Leave hold for one step at a time.
+type post struct {
+	account *Account
+	room    string
+	form    form
+	log     *slog.Logger
+
+	turn chan struct{} // has one token
+
+	// guarded by turn
+	heart   heartbeat
+	armed   string    // the armed leave, normalised, of a shared event
+	written string    // event ID of our last write
+	joined  time.Time // server time of the first write, zero until seen
+
+	mutex sync.Mutex
+	news  *sighting // guarded by mutex: the latest from sync
+	heard chan struct{}
+}
+
+// sighting is our event as sync showed it.
+type sighting struct {
+	event membership.Event
+	there bool
+}
+
+func newPost(m *Membership, f form) *post {
+	p := &post{
+		account: m.account,
+		room:    m.config.RoomID,
+		form:    f,
+		log:     m.log.With("form", f.name()),
+		turn:    make(chan struct{}, 1),
+		heart:   heartbeat{set: f.settings(), unarmed: !m.account.DelaysEvents()},
+		heard:   make(chan struct{}, 1),
+	}
+	p.turn <- struct{}{}
+	return p
+}
+
+// roomChanged notes our event for the next step. Called by the sync loop.
+func (p *post) roomChanged(state *roomState) {
+	event, there := state.call(p.form.place())
+	p.mutex.Lock()
+	p.news = &sighting{event: event, there: there && event.Sender == p.account.party.UserID}
+	p.mutex.Unlock()
+	p.wake()
+}
+
+// wake makes a waiting until look again.
+func (p *post) wake() {
+	select {
+	case p.heard <- struct{}{}:
+	default:
+	}
+}
+
+// until goes on step by step until the condition holds.
+func (p *post) until(ctx context.Context, condition func(*heartbeat) bool) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.turn:
+		}
+		p.takeNews()
+		done := condition(&p.heart)
+		var wake time.Time
+		var err error
+		if !done {
+			wake, err = p.step(ctx)
+		}
+		p.turn <- struct{}{}
+		if done || err != nil {
+			return err
+		}
+		if err = p.wait(ctx, wake); err != nil {
+			return err
+		}
+	}
+}
+
+// wait sleeps until the instant, news, or the end of the context.
+func (p *post) wait(ctx context.Context, wake time.Time) error {
+	timer := time.NewTimer(untilWake(wake))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.heard:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// step does what is due, and gives the instant to look again.
+func (p *post) step(ctx context.Context) (time.Time, error) {
+	what, wake := p.heart.next(time.Now())
+	if what == actNothing || what == actDone {
+		return wake, nil
+	}
+	before := p.heart
+	how := p.perform(ctx, what)
+	how.random = p.account.random()
+	now := time.Now()
+	p.heart.did(what, how, now)
+	p.tell(what, how, before)
+	switch kind := how.fault.kind; {
+	case kind == faultToken:
+		return now, p.account.explain("keep membership", how.fault.err)
+	case what == actJoin && kind != faultNone && !kind.passing():
+		eventType, _ := p.form.place()
+		return now, p.account.explainWrite(ctx, p.room, eventType, how.fault.err)
+	}
+	return now, nil
+}
+
+// leave goes on until we are out.
+func (p *post) leave(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.turn:
+	}
+	p.heart.leave(time.Now())
+	p.turn <- struct{}{}
+	p.wake() // Run, that it ends
+	err := p.until(ctx, func(h *heartbeat) bool {
+		what, _ := h.next(time.Now())
+		return what == actDone
+	})
+	if err != nil {
+		eventType, _ := p.form.place()
+		return fmt.Errorf("leave %s in %s: %w", eventType, p.room, err)
+	}
+	return nil
+}
+
+// takeNews feeds the heartbeat with what sync showed.
+func (p *post) takeNews() {
+	p.mutex.Lock()
+	news := p.news
+	p.news = nil
+	p.mutex.Unlock()
+	if news == nil {
+		return
+	}
+	now := time.Now()
+	content := news.event.Content
+	inside := news.there && p.form.holds(content)
+	if inside && news.event.EventID == p.written && p.joined.IsZero() {
+		p.joined = news.event.SentAt
+	}
+	p.heart.saw(!inside, now, p.account.random())
+	if p.form.shared() && p.heart.armed != "" && normal(p.form.leaveContent(content, now)) != p.armed {
+		p.heart.changed(now)
+	}
+}
+
+// tell logs what a step did to the story.
+func (p *post) tell(what action, how report, before heartbeat) {
+	after := &p.heart
+	switch {
+	case how.fault.kind != faultNone:
+		p.log.Log(context.Background(), levelOfFailure(after.failures), "membership request failed",
+			"action", what.String(), "failures", after.failures, "err", p.account.explain(what.String(), how.fault.err))
+	case what == actVerify && how.absent && !after.leaving:
+		p.log.Info("we are no longer in the call, joining again", "losses", after.losses)
+	default:
+		p.log.Debug("membership request done", "action", what.String())
+	}
+	if before.present && !after.present && what == actRestart {
+		p.log.Warn("the homeserver has written our leave, joining again")
+	}
+	if !before.unarmed && after.unarmed {
+		p.log.Warn("no delayed leave: after a crash others see us until the membership expires")
+	}
+}

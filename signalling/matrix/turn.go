@@ -1,0 +1,5 @@
+package matrix
+
+type turnCache struct{}
+
+func newTurnCache() *turnCache { return nil }
