@@ -83,7 +83,7 @@ func take(m *Machine, e *Event) {
 func (m *Machine) end(reason message.Reason, detail string, how ending) {
 	c := m.call
 	if how == tell && c.spoken {
-		m.send(message.Signal{Kind: message.Hangup, Reason: reason}, numbered)
+		m.send(message.Signal{Kind: message.Hangup, Reason: reason})
 	}
 	if reason != "" {
 		m.reason, m.detail = reason, detail
@@ -127,19 +127,11 @@ func connected(m *Machine, _ *Event) {
 	m.enter(Connected)
 }
 
-// numbers says whether a message takes a number of its call. select_answer
-// and reject must not: Hydrogen does not see them and would wait for ever (D20).
-type numbers bool
-
-const (
-	numbered   numbers = true
-	unnumbered numbers = false
-)
-
-// send addresses a message of the present call and hands it over.
-func (m *Machine) send(s message.Signal, n numbers) {
+// send addresses a message of the present call and hands it over. Only some
+// kinds take a number of the call (D20).
+func (m *Machine) send(s message.Signal) {
 	s.Envelope = m.envelope(m.call.id)
-	if n == numbered {
+	if s.Kind.Numbered() {
 		seq := m.call.nextSeq
 		s.Seq = &seq
 		m.call.nextSeq++

@@ -49,7 +49,7 @@ func sendBatch(m *Machine, _ *Event) {
 	batch := c.pending[:n:n]
 	c.pending = c.pending[n:]
 	c.batches = min(c.batches+1, 8)
-	m.send(message.Signal{Kind: message.Candidates, Candidates: batch}, numbered)
+	m.send(message.Signal{Kind: message.Candidates, Candidates: batch})
 	m.batchSoon()
 }
 

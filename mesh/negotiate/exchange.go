@@ -105,7 +105,7 @@ func offerMade(m *Machine, e *Event) {
 		waiting = timerInvite
 	}
 	c.spoken = true
-	m.send(s, numbered)
+	m.send(s)
 	m.arm(waiting, handoverLimit)
 	m.batchSoon()
 }
@@ -116,7 +116,7 @@ func answered(m *Machine, e *Event) {
 		return
 	}
 	m.disarm(timerInvite)
-	m.send(message.Signal{Kind: message.SelectAnswer, SelectedPartyID: e.Signal.PartyID}, unnumbered)
+	m.send(message.Signal{Kind: message.SelectAnswer, SelectedPartyID: e.Signal.PartyID})
 	m.applyAnswer(e)
 }
 
@@ -218,7 +218,7 @@ func answerMade(m *Machine, e *Event) {
 	if first {
 		s.Kind, s.Lifetime = message.Answer, 0
 	}
-	m.send(s, numbered)
+	m.send(s)
 	if first && m.state == Calling {
 		m.arm(timerGiveUp, handoverLimit)
 	}

@@ -292,19 +292,13 @@ func (w *world) bothConnected() {
 func (w *world) words() string {
 	var words []string
 	for _, s := range w.sent {
-		word := kindWords[s.Kind]
+		word := s.Kind.String()
 		if s.Reason != "" {
 			word += " " + string(s.Reason)
 		}
 		words = append(words, word)
 	}
 	return strings.Join(words, ", ")
-}
-
-var kindWords = map[message.Kind]string{
-	message.Invite: "invite", message.Answer: "answer", message.SelectAnswer: "select_answer",
-	message.Candidates: "candidates", message.Negotiate: "negotiate",
-	message.MetadataChanged: "metadata", message.Hangup: "hangup", message.Reject: "reject",
 }
 
 // checkInvariants holds for every machine after every event.

@@ -1,0 +1,295 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"meshfocus/signalling/membership"
+	"meshfocus/signalling/message"
+)
+
+// Registry keeps a mesh for every session that we are in.
+//
+// Its loop owns the facts of all rooms, the sessions computed from them, the
+// timer of the next change, the messages that wait, and the meshes. What is
+// readable from outside is an immutable snapshot.
+//
+// It takes facts, messages and orders through its methods. Run ends when its
+// context does: hang-ups are handed to the signaller and every mesh, peer and
+// connection has ended when it returns.
+type Registry struct {
+	config  Config // set once
+	mailbox *mailbox[any]
+	ended   chan struct{} // closed when Run has returned
+	seen    atomic.Pointer[view]
+
+	// Owned by the loop.
+	rooms   map[string]*room
+	entered map[membership.Key]bool
+	meshes  map[membership.Key]*mesh
+	running sync.WaitGroup
+	inbox   inbox
+	refused []Refused
+}
+
+// room is what is known of one room.
+type room struct {
+	facts   membership.Facts
+	result  membership.Result
+	plan    plan
+	invited map[message.Party]membership.Key
+}
+
+// view is what Snapshot and Check read.
+type view struct {
+	rooms   []Room
+	meshes  map[membership.Key]*mesh
+	refused []Refused
+	held    int
+}
+
+// maxRefused messages are kept for status pages.
+const maxRefused = 32
+
+// Orders to the loop.
+type (
+	enter     []membership.Key
+	leaveAll  struct{ meshes chan<- []*mesh }
+	meshEnded struct {
+		key  membership.Key
+		mesh *mesh
+	}
+)
+
+// NewRegistry makes a registry; Run drives it.
+func NewRegistry(config Config) *Registry {
+	r := &Registry{
+		config: config.withDefaults(), mailbox: newMailbox[any](), ended: make(chan struct{}),
+		rooms: map[string]*room{}, entered: map[membership.Key]bool{}, meshes: map[membership.Key]*mesh{},
+	}
+	r.seen.Store(&view{})
+	return r
+}
+
+// SetFacts replaces what is known of one room. It never blocks.
+func (r *Registry) SetFacts(facts membership.Facts) { r.mailbox.put(facts) }
+
+// Receive takes the call messages of one delivery, for example of one sync
+// response, in order. It never blocks.
+func (r *Registry) Receive(batch []Received) { r.mailbox.put(batch) }
+
+// Enter says that we are a member of these sessions from now on; called as
+// soon as the membership request has succeeded. It never blocks.
+func (r *Registry) Enter(keys ...membership.Key) { r.mailbox.put(enter(keys)) }
+
+// Leave ends our part in all sessions: peers are told, and connections closed
+// once the homeserver has the hang-ups or after two seconds. It returns when
+// that is done or ctx has ended. Sessions can be entered again afterwards.
+func (r *Registry) Leave(ctx context.Context) error {
+	reply := make(chan []*mesh, 1)
+	r.mailbox.put(leaveAll{reply})
+	var meshes []*mesh
+	select {
+	case meshes = <-reply:
+	case <-r.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("leave the sessions: %w", ctx.Err())
+	}
+	for _, m := range meshes {
+		select {
+		case <-m.gone:
+		case <-ctx.Done():
+			return fmt.Errorf("leave the sessions: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// Run is the loop. It returns ctx's error.
+func (r *Registry) Run(ctx context.Context) error {
+	defer close(r.ended)
+	// Meshes outlive ctx by the time it takes to hand over the hang-ups.
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		r.publish()
+		r.setTimer(timer)
+		select {
+		case <-ctx.Done():
+			for _, m := range r.meshes {
+				m.tell(leave{})
+			}
+			r.running.Wait()
+			return ctx.Err()
+		case <-r.mailbox.wake:
+			for _, what := range r.mailbox.take() {
+				r.handle(inner, what)
+			}
+		case <-timer.C:
+			r.timePassed(inner)
+		}
+	}
+}
+
+// setTimer arms the timer for the next change that time alone brings.
+func (r *Registry) setTimer(timer *time.Timer) {
+	next := r.inbox.deadline()
+	for _, room := range r.rooms {
+		if at := room.result.Next; !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	if next.IsZero() {
+		timer.Stop()
+		return
+	}
+	timer.Reset(time.Until(next))
+}
+
+func (r *Registry) handle(ctx context.Context, what any) {
+	switch what := what.(type) {
+	case membership.Facts:
+		known := r.rooms[what.RoomID]
+		if known == nil {
+			known = &room{invited: map[message.Party]membership.Key{}}
+			r.rooms[what.RoomID] = known
+		}
+		known.facts = what
+		r.compute(ctx, known)
+		r.retry(ctx)
+	case []Received:
+		r.receive(ctx, what)
+	case enter:
+		for _, key := range what {
+			r.entered[key] = true
+		}
+		r.assignAll(ctx)
+		r.retry(ctx)
+	case leaveAll:
+		clear(r.entered)
+		for _, m := range r.meshes {
+			m.tell(leave{})
+		}
+		what.meshes <- slices.Collect(maps.Values(r.meshes))
+		clear(r.meshes)
+	case meshEnded:
+		if r.meshes[what.key] == what.mesh {
+			delete(r.meshes, what.key)
+		}
+	}
+}
+
+// timePassed recomputes the rooms whose answer changes now, and lets go of
+// messages that have waited for too long.
+func (r *Registry) timePassed(ctx context.Context) {
+	now := time.Now()
+	for _, room := range r.rooms {
+		if next := room.result.Next; !next.IsZero() && !now.Before(next) {
+			r.compute(ctx, room)
+		}
+	}
+	for _, late := range r.inbox.expire(now) {
+		r.tooLate(late)
+	}
+}
+
+// compute brings a room up to date.
+func (r *Registry) compute(ctx context.Context, room *room) {
+	result := membership.Compute(room.facts, time.Now())
+	for _, change := range membership.Diff(room.result.Sessions, result.Sessions) {
+		r.config.Log.Debug("membership "+change.Kind.String(),
+			"room", change.RoomID, "slot", change.ConfID,
+			"party", change.Member.Party.String(), "session", change.Member.SessionID)
+		if change.Kind == membership.Left {
+			delete(room.invited, change.Member.Party)
+		}
+	}
+	room.result = result
+	r.assign(ctx, room)
+}
+
+func (r *Registry) assignAll(ctx context.Context) {
+	for _, room := range r.rooms {
+		r.assign(ctx, room)
+	}
+}
+
+// assign tells the meshes of a room whom they are to connect to.
+func (r *Registry) assign(ctx context.Context, room *room) {
+	p := pairing{
+		self: r.config.Self, maxMembers: r.config.MaxMembers, entered: r.entered,
+		met: r.met(room), invited: room.invited,
+	}
+	room.plan = p.plan(room.result.Sessions)
+	present := map[membership.Key]bool{}
+	for _, session := range room.result.Sessions {
+		if !r.entered[session.Key] {
+			continue
+		}
+		present[session.Key] = true
+		if r.meshes[session.Key] == nil {
+			r.start(ctx, session)
+		}
+	}
+	for key, m := range r.meshes {
+		if key.RoomID != room.facts.RoomID {
+			continue
+		}
+		m.tell(assignment{
+			members: room.plan.peers[key],
+			joined:  room.facts.Joined,
+			over:    !room.facts.Joined[r.config.Self.UserID] || !present[key] && m.session.Form == message.FormCalls,
+			relay:   r.config.RelayOnly(room.facts),
+		})
+	}
+}
+
+// met finds out where devices have a live call with us.
+func (r *Registry) met(room *room) map[message.Party]membership.Key {
+	met := map[message.Party]membership.Key{}
+	for key, m := range r.meshes {
+		if key.RoomID != room.facts.RoomID {
+			continue
+		}
+		for _, p := range *m.list.Load() {
+			if p.link.Load().State.Live() {
+				met[p.party] = key
+			}
+		}
+	}
+	return met
+}
+
+func (r *Registry) start(ctx context.Context, session membership.Session) {
+	m := newMesh(&r.config, session)
+	r.meshes[session.Key] = m
+	r.running.Go(func() {
+		m.run(ctx)
+		r.mailbox.put(meshEnded{session.Key, m})
+	})
+}
+
+// Check tells whether we could take part in a session as it is now: nil,
+// ErrUnsupportedFocus or ErrMeshFull. To be asked before joining.
+func (r *Registry) Check(key membership.Key) error {
+	p := pairing{self: r.config.Self, maxMembers: r.config.MaxMembers}
+	for _, room := range r.seen.Load().rooms {
+		for _, session := range room.Sessions {
+			if session.Key != key || len(session.Members) == 0 {
+				continue
+			}
+			if err := p.refuse(session.Session, 0); err != nil {
+				return fmt.Errorf("session %s in %s: %w", key.ConfID, key.RoomID, err)
+			}
+		}
+	}
+	return nil
+}
