@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // Lifetimes of an invite or a negotiation.
@@ -252,6 +253,8 @@ func isCallID(text string) bool {
 	return isName(text)
 }
 
-func isName(text string) bool        { return text != "" && len(text) <= maxName }
-func isNameOrEmpty(text string) bool { return len(text) <= maxName }
+// isName and isNameOrEmpty bound IDs that have no grammar. What is no Unicode
+// would not be written as it is.
+func isName(text string) bool        { return text != "" && isNameOrEmpty(text) }
+func isNameOrEmpty(text string) bool { return len(text) <= maxName && utf8.ValidString(text) }
 func isFilled(text string) bool      { return text != "" }

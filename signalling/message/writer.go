@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-const wantName = "1 to 255 bytes"
+const wantName = "1 to 255 bytes of UTF-8"
 
 // writer collects the fields of a content and all that is wrong with them.
 type writer struct {
