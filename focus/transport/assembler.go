@@ -254,7 +254,8 @@ func (a *assembler) join(length int) (Sample, bool) {
 	if len(sample.Data) == 0 {
 		return Sample{}, false
 	}
-	sample.KeyFrame, sample.Width, sample.Height = Inspect(a.codec, sample.Data)
+	header := Inspect(a.codec, sample.Data)
+	sample.KeyFrame, sample.Width, sample.Height = header.Key, header.Width, header.Height
 	return sample, true
 }
 

@@ -151,7 +151,7 @@ func (t *LocalTrack) Malformed() uint64 { return t.malformed.Load() }
 func (t *LocalTrack) WriteSample(sample Sample) error {
 	start := t.timestamp
 	t.advance(sample.Duration)
-	if key, _, _ := Inspect(t.config.Codec, sample.Data); key {
+	if t.config.Kind == Video && Inspect(t.config.Codec, sample.Data).Key {
 		t.lastKey.Store(time.Now().UnixNano())
 	}
 	outlets := *t.outlets.Load()
@@ -205,7 +205,7 @@ func (t *LocalTrack) WriteRTP(packet []byte) error {
 		t.input.cut()
 	}
 	now := time.Now()
-	if key, _, _ := inspectPayload(t.config.Codec, in.Payload); key {
+	if t.config.Kind == Video && beginsKeyFrame(t.config.Codec, in.Payload) {
 		t.lastKey.Store(now.UnixNano())
 	}
 	header := rtp.Header{Version: 2, Marker: in.Marker}

@@ -1,4 +1,4 @@
-package transport
+package frame
 
 // bits reads a bit stream from its most significant bit. Reading past the end
 // gives zeros and sets failed.
