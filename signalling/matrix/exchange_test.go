@@ -20,22 +20,23 @@ func TestSignalsTravelBetweenTwoAccounts_InOrder_WithTheModesEncryption(t *testi
 		{"off to prefer", EncryptOff, EncryptPrefer, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
-			fromConfig, toConfig := h.config("alice", "A"), h.config("bob", "B")
-			fromConfig.Encrypt, toConfig.Encrypt = test.from, test.to
-			alice, _ := h.enter(fromConfig)
-			bob, heard := h.enter(toConfig)
-			const count = 20
-			for n := range count {
-				alice.Send(bob.Party(), hangup(alice, h.room, n), nil)
-			}
-			heard.wait(t, "all signals", func(s *sink) bool { return len(s.received) == count })
-			for n, got := range heard.take() {
-				if got.From != alice.Party() || got.Encrypted != test.encrypted || *got.Signal.Seq != uint32(n) {
-					t.Fatalf("signal %d: from %s, encrypted %v, seq %d; want from %s, encrypted %v",
-						n, got.From, got.Encrypted, *got.Signal.Seq, alice.Party(), test.encrypted)
+			engines(t, func(t *testing.T, h *house) {
+				fromConfig, toConfig := h.config("alice", "A"), h.config("bob", "B")
+				fromConfig.Encrypt, toConfig.Encrypt = test.from, test.to
+				alice, _ := h.enter(fromConfig)
+				bob, heard := h.enter(toConfig)
+				const count = 20
+				for n := range count {
+					alice.Send(bob.Party(), hangup(alice, h.room, n), nil)
 				}
-			}
+				heard.wait(t, "all signals", func(s *sink) bool { return len(s.received) == count })
+				for n, got := range heard.take() {
+					if got.From != alice.Party() || got.Encrypted != test.encrypted || *got.Signal.Seq != uint32(n) {
+						t.Fatalf("signal %d: from %s, encrypted %v, seq %d; want from %s, encrypted %v",
+							n, got.From, got.Encrypted, *got.Signal.Seq, alice.Party(), test.encrypted)
+					}
+				}
+			})
 		})
 	}
 }
@@ -50,28 +51,29 @@ func TestJoinRunLeave_ShowsTheMemberAndTakesItBack(t *testing.T) {
 		{"in a conference", "conf", MembershipConfig{CallID: "conf"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
-			alice, _ := h.enter(h.config("alice", "A"))
-			_, seen := h.enter(h.config("bob", "B"))
-			test.config.RoomID = h.room
-			own := alice.NewMembership(test.config)
-			if err := own.Join(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			running := make(chan error, 1)
-			go func() { running <- own.Run(t.Context()) }()
-			want := alice.Party().String() + "=" + own.SessionID()
-			seen.wait(t, "the member", func(s *sink) bool {
-				members := s.members(test.confID)
-				return len(members) == 1 && members[0] == want
+			engines(t, func(t *testing.T, h *house) {
+				alice, _ := h.enter(h.config("alice", "A"))
+				_, seen := h.enter(h.config("bob", "B"))
+				test.config.RoomID = h.room
+				own := alice.NewMembership(test.config)
+				if err := own.Join(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				running := make(chan error, 1)
+				go func() { running <- own.Run(t.Context()) }()
+				want := alice.Party().String() + "=" + own.SessionID()
+				seen.wait(t, "the member", func(s *sink) bool {
+					members := s.members(test.confID)
+					return len(members) == 1 && members[0] == want
+				})
+				if err := own.Leave(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-running; err != nil {
+					t.Fatalf("Run ended with %v after Leave, want nil", err)
+				}
+				seen.wait(t, "the leave", func(s *sink) bool { return len(s.members(test.confID)) == 0 })
 			})
-			if err := own.Leave(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if err := <-running; err != nil {
-				t.Fatalf("Run ended with %v after Leave, want nil", err)
-			}
-			seen.wait(t, "the leave", func(s *sink) bool { return len(s.members(test.confID)) == 0 })
 		})
 	}
 }

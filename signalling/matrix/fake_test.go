@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"meshfocus/signalling/message"
 )
 
 // fake is a homeserver that behaves, as small as the tests of this package
@@ -204,7 +206,7 @@ func (f *fake) putState(device *fakeDevice, r *http.Request) (any, error) {
 	var content json.RawMessage
 	_ = json.NewDecoder(r.Body).Decode(&content)
 	eventType, key := r.PathValue("type"), r.PathValue("key")
-	if ms, _ := strconv.Atoi(r.URL.Query().Get(queryDelay)); ms > 0 {
+	if ms, _ := strconv.Atoi(r.URL.Query().Get(message.QueryDelay)); ms > 0 {
 		return f.schedule(time.Duration(ms)*time.Millisecond, func() { f.write(device.user, eventType, key, content) })
 	}
 	return map[string]string{"event_id": f.put(device.user, eventType, key, content)}, nil

@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"meshfocus/signalling/homeserver"
 	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
 )
@@ -31,8 +32,15 @@ type house struct {
 	gate *gate
 	room string
 	// issue gives the token of a user's device.
-	issue func(user, device string) string
-	fake  *fake
+	issue  func(user, device string) string
+	fake   *fake              // nil with the embedded homeserver
+	server *homeserver.Server // nil with the fake
+}
+
+// engines runs a test against both homeservers.
+func engines(t *testing.T, test func(*testing.T, *house)) {
+	t.Run("fake", func(t *testing.T) { test(t, newHouse(t)) })
+	t.Run("embedded", func(t *testing.T) { test(t, newEmbeddedHouse(t)) })
 }
 
 // gate stands before the homeserver. Guard may answer a request itself and
@@ -81,6 +89,55 @@ func newHouse(t *testing.T) *house {
 	h.http = httptest.NewServer(h.gate)
 	t.Cleanup(h.http.Close)
 	return h
+}
+
+// newEmbeddedHouse starts the embedded homeserver over real HTTP.
+func newEmbeddedHouse(t *testing.T, change ...func(*homeserver.Config)) *house {
+	t.Helper()
+	config := homeserver.Config{ServerName: "test"}
+	for _, c := range change {
+		c(&config)
+	}
+	h := &house{t: t, gate: &gate{}}
+	h.boot(config)
+	h.http = httptest.NewServer(h.gate)
+	t.Cleanup(h.http.Close)
+	return h
+}
+
+// boot makes an embedded homeserver and puts it behind the gate; stop ends it.
+func (h *house) boot(config homeserver.Config) (stop func()) {
+	h.t.Helper()
+	server, err := homeserver.New(config)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Run(ctx) }()
+	stop = sync.OnceFunc(func() { cancel(); <-done })
+	h.t.Cleanup(stop)
+	h.server = server
+	h.issue = func(user, device string) string {
+		if err := server.EnsureUser(user, "password of "+user); err != nil {
+			h.t.Fatal(err)
+		}
+		token, err := server.IssueToken(user, device, "")
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return token
+	}
+	if err = server.EnsureUser("owner", ""); err != nil {
+		h.t.Fatal(err)
+	}
+	if h.room, err = server.EnsureRoom("lobby", "Lobby", "owner", homeserver.PresetPublic); err != nil {
+		h.t.Fatal(err)
+	}
+	h.gate.mutex.Lock()
+	h.gate.inner = server.Handler()
+	h.gate.mutex.Unlock()
+	return stop
 }
 
 // config is that of a user's device, by token.

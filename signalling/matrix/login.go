@@ -64,11 +64,16 @@ func askWellKnown(ctx context.Context, base *url.URL, transport http.RoundTrippe
 			BaseURL string `json:"base_url"`
 		} `json:"m.homeserver"`
 	}
-	err = json.NewDecoder(io.LimitReader(answer.Body, 64<<10)).Decode(&wellKnown)
+	err = readJSON(answer.Body, &wellKnown)
 	if err != nil || wellKnown.Homeserver.BaseURL == "" {
 		return "", fmt.Errorf("%w: %s delegates by .well-known, but names no m.homeserver base_url", ErrUnreachable, base.Host)
 	}
 	return wellKnown.Homeserver.BaseURL, nil
+}
+
+// readJSON reads a small answer of a server that may be anybody.
+func readJSON(body io.Reader, into any) error {
+	return json.NewDecoder(io.LimitReader(body, 64<<10)).Decode(into)
 }
 
 // authenticate finds a token that works, in this order: the one given, the one

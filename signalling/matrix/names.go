@@ -5,8 +5,6 @@ import "meshfocus/signalling/message"
 // Names of the API that only this package needs. Those that stand in events
 // and messages are in signalling/message.
 const (
-	queryDelay = message.QueryDelay
-
 	// Fields of a refused delayed event, as servers of 2024 report the limit
 	// (MSC4140, older error form).
 	fieldMaxDelay = "org.matrix.msc4140.max_delay"
@@ -33,3 +31,7 @@ var (
 	}
 	roomTypes = []string{typeRoomMember, typeJoinRules, typeEncryption, typeCreate, typePowerLevels}
 )
+
+// wellKnownTransportKeys name the list of transports in .well-known, the one
+// in real use first (MSC4143, MSC4158).
+var wellKnownTransportKeys = []string{"org.matrix.msc4143.rtc_foci", "m.rtc_foci", "org.matrix.msc4158.rtc_foci"}

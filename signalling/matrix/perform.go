@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"meshfocus/signalling/message"
 )
 
 // perform carries out one action. Each request has a short time: the next
@@ -122,11 +124,12 @@ func (p *post) disarm(ctx context.Context) error {
 // delayedEvent restarts, cancels or sends a delayed event: by its own path, or
 // on servers of the older text by a body (MSC4140).
 func (a *Account) delayedEvent(ctx context.Context, delayID, verb string) error {
-	path := []any{"_matrix", "client", "unstable", "org.matrix.msc4140", "delayed_events", delayID}
-	err := a.call(ctx, http.MethodPost, append(path, verb), nil, struct{}{}, nil)
+	path := pathOf(message.PathDelayedEvents, delayID, verb)
+	err := a.call(ctx, http.MethodPost, path, nil, struct{}{}, nil)
 	if classify(err).kind != faultUnrecognised {
 		return err
 	}
+	path = pathOf(message.PathDelayedEvents, delayID)
 	return a.call(ctx, http.MethodPost, path, nil, map[string]string{"action": verb}, nil)
 }
 

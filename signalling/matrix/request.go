@@ -8,9 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"maunium.net/go/mautrix"
+
+	"meshfocus/signalling/message"
 )
 
 // requestTimeout is how long an ordinary request may take before it counts as
@@ -48,12 +51,25 @@ func (a *Account) call(ctx context.Context, method string, path []any, query url
 
 // get reads a path of the client API, within requestTimeout.
 func (a *Account) get(ctx context.Context, out any, path ...any) error {
+	return a.getPath(ctx, out, clientPath(path...))
+}
+
+func (a *Account) getPath(ctx context.Context, out any, path []any) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return a.call(ctx, http.MethodGet, clientPath(path...), nil, nil, out)
+	return a.call(ctx, http.MethodGet, path, nil, nil, out)
 }
 
 func clientPath(path ...any) []any { return append([]any{"_matrix", "client"}, path...) }
+
+// pathOf appends parts to a path that stands as a whole.
+func pathOf(whole string, parts ...any) []any {
+	var path []any
+	for _, part := range strings.Split(strings.Trim(whole, "/"), "/") {
+		path = append(path, part)
+	}
+	return append(path, parts...)
+}
 
 // patiently repeats an operation while the homeserver limits our rate or
 // stumbles, at most five times. It does not repeat when nobody answers: then
@@ -89,7 +105,7 @@ func (a *Account) state(ctx context.Context, roomID, eventType, stateKey string)
 func (a *Account) putState(ctx context.Context, roomID, eventType, stateKey string, content any, delay time.Duration) (string, error) {
 	query := url.Values{}
 	if delay > 0 {
-		query.Set(queryDelay, fmt.Sprint(delay.Milliseconds()))
+		query.Set(message.QueryDelay, fmt.Sprint(delay.Milliseconds()))
 	}
 	var answer struct {
 		EventID string `json:"event_id"`
