@@ -190,34 +190,48 @@ func (b *syncBuilder) ephemeral(j *joinedRoom, r *room, whole bool) {
 		list.add(ephemeralEvent{typeTyping, map[string][]string{"user_ids": ids}})
 	}
 	if f.kind(typeReceipt) {
-		if content := b.receipts(r, whole); len(content) > 0 {
-			list.add(ephemeralEvent{typeReceipt, content})
+		byThread := b.receipts(r, whole)
+		for _, thread := range slices.Sorted(maps.Keys(byThread)) {
+			list.add(ephemeralEvent{typeReceipt, byThread[thread]})
 		}
 	}
 	j.Ephemeral = list.orNil()
 }
 
-// receiptInfo is a receipt as /sync shows it, under event, type and user.
+// receiptInfo is a receipt as /sync shows it.
 type receiptInfo struct {
 	SetAt  int64  `json:"ts"`
 	Thread string `json:"thread_id,omitempty"`
 }
 
-func (b *syncBuilder) receipts(r *room, whole bool) map[string]map[string]map[string]receiptInfo {
-	content := make(map[string]map[string]map[string]receiptInfo)
+// receiptContent is the content of m.receipt: receipts by event, type and
+// user. As a user may have receipts of two threads on one event, each thread
+// has a content of its own.
+type receiptContent map[string]map[string]map[string]receiptInfo
+
+func (c receiptContent) add(at receiptKey, set *receipt) {
+	if c[set.Event] == nil {
+		c[set.Event] = make(map[string]map[string]receiptInfo)
+	}
+	if c[set.Event][at.kind] == nil {
+		c[set.Event][at.kind] = make(map[string]receiptInfo)
+	}
+	c[set.Event][at.kind][at.user] = receiptInfo{set.SetAt, at.thread}
+}
+
+// receipts are the room's, by thread; "" is that of receipts without one.
+func (b *syncBuilder) receipts(r *room, whole bool) map[string]receiptContent {
+	byThread := make(map[string]receiptContent)
 	for at, set := range r.receipts {
 		if !whole && set.At <= b.since.stream || at.kind == receiptPrivate && at.user != b.user.id {
 			continue
 		}
-		if content[set.Event] == nil {
-			content[set.Event] = make(map[string]map[string]receiptInfo)
+		if byThread[at.thread] == nil {
+			byThread[at.thread] = make(receiptContent)
 		}
-		if content[set.Event][at.kind] == nil {
-			content[set.Event][at.kind] = make(map[string]receiptInfo)
-		}
-		content[set.Event][at.kind][at.user] = receiptInfo{set.SetAt, at.thread}
+		byThread[at.thread].add(at, set)
 	}
-	return content
+	return byThread
 }
 
 // roomData fills in the account data of a room.

@@ -24,8 +24,11 @@ type stage struct {
 	stop    func()            // ends the server; only with data
 }
 
-// requestPatience bounds a request of a script: long polls end there.
-const requestPatience = 30 * time.Millisecond
+// Requests of a script end after so long; long polls wait, others work.
+const (
+	pollPatience = 30 * time.Millisecond
+	workPatience = 10 * time.Second
+)
 
 // newStage has alice, who plays, on two devices; bob on PHONE; carol nowhere;
 // a public room of alice and bob with an alias, a message, and a delayed
@@ -128,7 +131,11 @@ func (s *stage) ask(token, method, target, body string) *httptest.ResponseRecord
 func (s *stage) play(line string) (answer *httptest.ResponseRecorder, played bool) {
 	method, rest, _ := strings.Cut(line, " ")
 	target, body, _ := strings.Cut(rest, " ")
-	ctx, cancel := context.WithTimeout(context.Background(), requestPatience)
+	patience := workPatience
+	if strings.Contains(target, "/sync") {
+		patience = pollPatience
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method,
 		"http://example.org"+s.escaped.Replace(target), strings.NewReader(s.words.Replace(body)))

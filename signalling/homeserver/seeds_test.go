@@ -14,6 +14,7 @@ var seeds = []string{
 	`GET /_matrix/client/v3/login`,
 	`POST /_matrix/client/v3/login {"type":"m.login.password","identifier":{"type":"m.id.user","user":"alice"},"password":"wrong"}`,
 	`POST /_matrix/client/v3/login {"type":"m.login.token","token":"nonsense"}`,
+	`POST /_matrix/client/v1/login/get_token {}`,
 	`POST /_matrix/client/v3/logout {}`,
 	`POST /_matrix/client/v3/logout/all {}`,
 	`POST /_matrix/client/v3/register {"username":"carol","password":"secret","auth":{"type":"m.login.dummy"}}`,
@@ -96,7 +97,6 @@ var seeds = []string{
 	`GET /_matrix/client/v3/sync?timeout=0&full_state=true&set_presence=offline`,
 	`GET /_matrix/client/v3/sync?since=$since&timeout=1&filter={"room":{"rooms":["$room"],"timeline":{"limit":1}}}`,
 	`GET /_matrix/client/v3/sync?since=999999999999999999999&filter=0`,
-	`GET /_matrix/client/v3/events?from=$since&timeout=0&room_id=$room`,
 	`PUT /_matrix/client/v3/rooms/$room/typing/$alice {"typing":true,"timeout":30000}`,
 	`POST /_matrix/client/v3/rooms/$room/receipt/m.read/$event {"thread_id":"main"}`,
 	`POST /_matrix/client/v3/rooms/$room/read_markers {"m.fully_read":"$event","m.read":"$event"}`,
@@ -108,6 +108,7 @@ var seeds = []string{
 	`POST /_matrix/client/v3/keys/upload/$device {}`,
 	`POST /_matrix/client/v3/keys/query {"device_keys":{"$alice":[],"$bob":["PHONE"],"@nobody:elsewhere":[]},"timeout":10}`,
 	`POST /_matrix/client/v3/keys/claim {"one_time_keys":{"$bob":{"PHONE":"signed_curve25519"},"$alice":{"$device":"signed_curve25519"}}}`,
+	`POST /_matrix/client/v3/keys/claim {"one_time_keys":{"$alice":{"$device":"signed_curve25519"}}}`,
 	`GET /_matrix/client/v3/keys/changes?from=$since&to=$since`,
 	`POST /_matrix/client/v3/keys/signatures/upload {"$alice":{"$device":{"user_id":"$alice","device_id":"$device","signatures":{"$alice":{"ed25519:k":"s"}}}}}`,
 	`POST /_matrix/client/v3/keys/device_signing/upload {"master_key":{"user_id":"$alice","usage":["master"],"keys":{"ed25519:m":"m"}},"self_signing_key":{"user_id":"$alice","usage":["self_signing"],"keys":{"ed25519:s":"s"}}}`,
@@ -143,6 +144,7 @@ var seeds = []string{
 // strange are requests that must be refused politely.
 var strange = []string{
 	`GET /`,
+	`GET /_matrix/client/v3/events?from=$since&timeout=0&room_id=$room`,
 	`GET /_matrix/client/`,
 	`GET /_matrix/client/v3`,
 	`GET /_matrix/client/v3/../../../etc/passwd`,
