@@ -8,6 +8,18 @@ import (
 	"strings"
 )
 
+// encode is JSON without the escapes that HTML would need: they would change
+// what was sent, and its size.
+func encode(value any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
 // canonical is JSON with sorted keys and no spaces. It is for comparing; what
 // is stored stays as it was sent, but compact.
 func canonical(document json.RawMessage) []byte {
@@ -17,7 +29,7 @@ func canonical(document json.RawMessage) []byte {
 	if decoder.Decode(&value) != nil {
 		return document
 	}
-	sorted, err := json.Marshal(value)
+	sorted, err := encode(value)
 	if err != nil {
 		return document
 	}

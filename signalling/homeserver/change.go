@@ -68,16 +68,22 @@ func (c *change) post(r *room, d *draft) (*event, *refusal) {
 	if same := r.unchanged(d); same != nil {
 		return same, nil
 	}
-	e := &event{room: r, eventRecord: eventRecord{
-		ID: "$" + randomID(32), Type: d.kind, Sender: d.sender.id, StateKey: d.stateKey,
-		Content: d.content, SentAt: millis(time.Now()), Redacts: d.redacts,
-		StickyFor: d.sticky, Device: d.device, Txn: d.txn, DelayID: d.delayID,
-	}}
+	e := r.event(d)
 	if err := e.checkSize(); err != nil {
 		return nil, err
 	}
 	c.add(r, e)
 	return e, nil
+}
+
+// event makes an event of a draft, with a random ID: without federation there
+// is nobody to prove a hash to.
+func (r *room) event(d *draft) *event {
+	return &event{room: r, eventRecord: eventRecord{
+		ID: "$" + randomID(32), Type: d.kind, Sender: d.sender.id, StateKey: d.stateKey,
+		Content: d.content, SentAt: millis(time.Now()), Redacts: d.redacts,
+		StickyFor: d.sticky, Device: d.device, Txn: d.txn, DelayID: d.delayID,
+	}}
 }
 
 // add places a new event and does what follows from it.
@@ -163,7 +169,7 @@ func checkFields(d *draft) *refusal {
 
 // checkSize measures the event as it would be federated, without signatures.
 func (e *event) checkSize() *refusal {
-	whole, err := json.Marshal(clientEvent{
+	whole, err := encode(clientEvent{
 		Type: e.Type, RoomID: e.room.id, ID: e.ID, Sender: e.Sender, SentAt: e.SentAt,
 		StateKey: e.StateKey, Content: e.Content, Redacts: e.Redacts,
 	})

@@ -116,6 +116,11 @@ func (m *model) create(creator *user, body *createRequest) (*room, error) {
 			return nil, tooLarge("the alias may have %d bytes", maxField)
 		}
 	}
+	for _, id := range body.Invite {
+		if m.users[id] == nil {
+			return nil, notFound("%s is not a user of this server, which has no federation", id)
+		}
+	}
 	drafts, err := m.foundation(creator, body, full)
 	if err != nil {
 		return nil, err

@@ -53,6 +53,9 @@ func (s *Server) schedule(r *request, room *room, d *draft, delay time.Duration,
 	if e := room.authorise(d); e != nil {
 		return nil, e
 	}
+	if e := room.event(d).checkSize(); e != nil {
+		return nil, e
+	}
 	m := s.model
 	if m.scheduledBy(r.user.id) >= s.config.MaxDelayedPerUser {
 		return nil, refuse(http.StatusTooManyRequests, codeLimitExceeded,

@@ -28,7 +28,7 @@ func (m *model) deviceLists(u *user, since int64) *deviceLists {
 	}
 	u.acquaintances(func(other *user) {
 		delete(left, other.id)
-		if other.keysAt > since {
+		if other.KeysAt > since {
 			changed[other.id] = true
 		}
 	})

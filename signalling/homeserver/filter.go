@@ -158,13 +158,16 @@ func (s *Server) readFilter(r *request, text string) (*filter, error) {
 	case text == "":
 		return f, nil
 	case strings.HasPrefix(text, "{"):
-		return f, decodeJSON([]byte(text), f)
+		if err := decodeJSON([]byte(text), f); err != nil {
+			return nil, invalidParam("filter is no filter: %v", err)
+		}
+		return f, nil
 	}
 	s.model.mu.Lock()
 	stored, err := r.user.filter(text)
 	s.model.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return nil, invalidParam("filter is %.40q, which is not the ID of one", text)
 	}
 	return f, decodeJSON(stored, f)
 }

@@ -33,7 +33,7 @@ func (m *model) touchKeys(u *user) {
 
 func (c *change) touchKeys(u *user) {
 	at := c.model.next()
-	u.keysAt, u.KeysAt = at, at
+	u.KeysAt = at
 	c.put(bucketUser, key(u.id), u.userRecord)
 	u.acquaintances(func(other *user) {
 		other.listsAt = at

@@ -123,9 +123,7 @@ func (l *loader) meta(parts []string, value []byte) (err error) {
 func (l *loader) user(parts []string, value []byte) error {
 	u := newUser(parts[0])
 	l.model.users[u.id] = u
-	err := json.Unmarshal(value, &u.userRecord)
-	u.keysAt = u.KeysAt
-	return err
+	return json.Unmarshal(value, &u.userRecord)
 }
 
 func (l *loader) device(parts []string, value []byte) error {

@@ -1,7 +1,6 @@
 package homeserver
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -65,7 +64,7 @@ func positionPart(position int64) string { return fmt.Sprintf("%016x", position)
 // put is the entry that sets a value. Everything the model writes can be
 // marshalled: raw JSON in it was checked when it came in.
 func put(bucket, key string, value any) journal.Entry {
-	data, err := json.Marshal(value)
+	data, err := encode(value)
 	if err != nil {
 		panic(fmt.Sprintf("homeserver: %s %s: %v", bucket, key, err))
 	}

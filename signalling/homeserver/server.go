@@ -2,7 +2,6 @@ package homeserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meshfocus/signalling/homeserver/journal"
@@ -34,6 +34,8 @@ type Server struct {
 	uia    *uiaSessions
 	passes *passes
 	hashes chan struct{} // bounds passwords hashed at the same time
+	// syncing counts the /sync requests that wait.
+	syncing atomic.Int64
 
 	closing chan struct{} // closed when Run begins to end
 
@@ -251,7 +253,7 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request, out any, err er
 			w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(float64(after)/1000)), 10))
 		}
 	}
-	data, err := json.Marshal(out)
+	data, err := encode(out)
 	if err != nil {
 		status, data = http.StatusInternalServerError, []byte(`{"errcode":"M_UNKNOWN","error":"the answer cannot be written"}`)
 		s.log.Error("answer cannot be written", "path", hr.URL.Path, "err", err)
@@ -280,7 +282,7 @@ type nothing struct{}
 type Stats struct {
 	Users, Devices, Rooms, Events int
 	Delayed                       int // scheduled delayed events
-	Syncing                       int // devices that wait in /sync
+	Syncing                       int // /sync requests that wait
 	Undelivered                   int // to-device messages not yet taken
 	Position                      int64
 }
@@ -292,15 +294,12 @@ func (s *Server) Stats() Stats {
 	defer m.mu.Unlock()
 	stats := Stats{
 		Users: len(m.users), Rooms: len(m.rooms), Events: len(m.events),
-		Delayed: len(m.delayed), Position: m.position,
+		Delayed: len(m.delayed), Position: m.position, Syncing: int(s.syncing.Load()),
 	}
 	for _, u := range m.users {
 		stats.Devices += len(u.devices)
 		for _, d := range u.devices {
 			stats.Undelivered += len(d.inbox)
-			if d.changed != nil {
-				stats.Syncing++
-			}
 		}
 	}
 	return stats

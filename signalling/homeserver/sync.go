@@ -77,16 +77,27 @@ func (s *Server) sync(r *request) (any, error) {
 			r.seen = answer.seen
 			return answer, nil
 		}
-		select {
-		case <-woken:
-		case <-timer.C:
-			q.timeout = 0
-		case <-s.closing:
-			q.timeout = 0
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
+		if err := s.pause(r, q, woken, timer.C); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// pause waits until it is worth looking again, for the last time if the time
+// is up.
+func (s *Server) pause(r *request, q *syncRequest, woken <-chan struct{}, up <-chan time.Time) error {
+	s.syncing.Add(1)
+	defer s.syncing.Add(-1)
+	select {
+	case <-woken:
+	case <-up:
+		q.timeout = 0
+	case <-s.closing:
+		q.timeout = 0
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	return nil
 }
 
 func (s *Server) readSync(r *request) (*syncRequest, error) {

@@ -72,7 +72,7 @@ func encodeMessages(kind, sender string, messages map[string]map[string]json.Raw
 				return nil, badJSON("the message for %.255s %.255s must be an object", userID, deviceID)
 			}
 			envelope.Content = content
-			event, err := json.Marshal(envelope)
+			event, err := encode(envelope)
 			if err != nil {
 				return nil, badJSON("the message for %.255s %.255s: %v", userID, deviceID, err)
 			}

@@ -22,8 +22,6 @@ type user struct {
 	// dataAt is the position of the newest change to data; listsAt that of
 	// the newest change that matters to the device lists this user sees.
 	dataAt, listsAt int64
-	// keysAt is the position at which others must fetch this user's keys anew.
-	keysAt int64
 	// written is where the newest of the above stands in the journal.
 	written journal.Position
 }
@@ -36,8 +34,9 @@ type userRecord struct {
 	Guest       bool      `json:"guest,omitempty"`
 	Deactivated bool      `json:"deactivated,omitempty"`
 	Created     time.Time `json:"created"`
-	KeysAt      int64     `json:"keys_at,omitempty"`
-	CrossKeys   crossKeys `json:"cross_keys,omitzero"`
+	// KeysAt is the position at which others must fetch this user's keys anew.
+	KeysAt    int64     `json:"keys_at,omitempty"`
+	CrossKeys crossKeys `json:"cross_keys,omitzero"`
 	// Forgotten are the rooms the user asked not to see again.
 	Forgotten map[string]bool `json:"forgotten,omitempty"`
 }
@@ -67,7 +66,6 @@ func (m *model) addUser(id string, record userRecord) *user {
 }
 
 func (m *model) saveUser(u *user) {
-	u.KeysAt = u.keysAt
 	u.written = m.write(put(bucketUser, key(u.id), u.userRecord))
 }
 
