@@ -111,8 +111,8 @@ func (r *room) keepNewest() {
 	r.claims = kept
 }
 
-// members gives the members of each session, oldest first.
-func (r *room) members() map[string][]Member {
+// byConference gives the claims of each session, oldest first.
+func (r *room) byConference() map[string][]*claim {
 	order := make([]*claim, len(r.claims))
 	for i := range r.claims {
 		order[i] = &r.claims[i]
@@ -123,58 +123,50 @@ func (r *room) members() map[string][]Member {
 		}
 		return compareMembers(&a.member, &b.member)
 	})
-	all := make([]Member, len(order))
-	members := map[string][]Member{}
-	for start, at := 0, 0; at < len(order); at++ {
-		all[at] = order[at].member
-		if at+1 == len(order) || order[at+1].confID != order[at].confID {
-			members[order[at].confID] = all[start : at+1 : at+1]
-			start = at + 1
+	groups := map[string][]*claim{}
+	for start, at := 0, 1; at <= len(order); at++ {
+		if at == len(order) || order[at].confID != order[start].confID {
+			groups[order[start].confID] = order[start:at]
+			start = at
 		}
 	}
-	return members
+	return groups
 }
 
-// sessions groups the claims that count, and adds live calls without members.
+// sessions turns the claims that count into sessions. A live call is one even
+// without members.
 func (r *room) sessions() {
-	members := r.members()
+	groups := r.byConference()
 	current := r.current()
 	for confID, c := range r.calls {
-		if !c.object.Terminated {
-			r.add(Session{
-				Key:     Key{RoomID: r.facts.RoomID, ConfID: confID},
-				Form:    message.FormCalls,
-				Members: members[confID],
-				Focus:   message.FocusFullMesh,
-				Call:    &c.object,
-				Current: confID == current,
-			})
-			delete(members, confID)
+		if c.object.Terminated {
+			continue
 		}
+		s := Session{
+			Form:    message.FormCalls,
+			Focus:   message.FocusFullMesh,
+			Call:    &c.object,
+			Current: confID == current,
+		}
+		r.add(confID, s, groups[confID])
+		delete(groups, confID)
 	}
-	for confID, all := range members {
-		r.add(Session{
-			Key:     Key{RoomID: r.facts.RoomID, ConfID: confID},
-			Form:    message.FormSession,
-			Members: all,
-			Current: true,
-		})
+	for confID, group := range groups {
+		s := Session{Form: message.FormSession, Focus: group[0].member.Focus, Current: true}
+		r.add(confID, s, group)
 	}
 	slices.SortFunc(r.result.Sessions, func(a, b Session) int { return cmp.Compare(a.ConfID, b.ConfID) })
 }
 
-// add completes a session. In the per-device form the oldest member decides
-// the focus, and who uses another one is shown but not met (decision D6).
-func (r *room) add(s Session) {
-	if s.Form == message.FormSession {
-		s.Focus = s.Members[0].Focus
-		for i := range s.Members {
-			if m := &s.Members[i]; !m.Mesh && message.IsMesh(s.Focus) {
-				r.result.Refusals = append(r.result.Refusals, Refusal{
-					RoomID: s.RoomID, EventID: m.EventID, Sender: m.UserID, DeviceID: m.DeviceID,
-					Rule: RuleFocus, Detail: "focus " + m.Focus + ", the session has " + s.Focus,
-				})
-			}
+// add puts a session together. Who uses another focus than the oldest member
+// of a mesh is shown but not met (decision D6).
+func (r *room) add(confID string, s Session, group []*claim) {
+	s.Key = Key{RoomID: r.facts.RoomID, ConfID: confID}
+	s.Members = make([]Member, 0, len(group))
+	for _, c := range group {
+		s.Members = append(s.Members, c.member)
+		if !c.member.Mesh && message.IsMesh(s.Focus) {
+			r.refuse(c.event, c.member.DeviceID, RuleFocus, "focus "+c.member.Focus+", the session has "+s.Focus)
 		}
 	}
 	r.result.Sessions = append(r.result.Sessions, s)
