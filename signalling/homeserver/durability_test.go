@@ -2,6 +2,7 @@ package homeserver_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -12,13 +13,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// rounds is how often the server is killed, and the time under load before
-// each kill is random between shortestLife and longestLife.
+// rounds is how often the server is killed. Before each kill it has answered a
+// random number of requests between fewestDeeds and mostDeeds, or as many as
+// it could in longestLife on a busy machine.
 const (
-	rounds       = 4
-	parties      = 5
-	shortestLife = 150 * time.Millisecond
-	longestLife  = 450 * time.Millisecond
+	rounds      = 4
+	parties     = 5
+	fewestDeeds = 150
+	mostDeeds   = 600
+	longestLife = 2 * time.Second
 )
 
 func TestServer_LosesNothingItAcknowledged(t *testing.T) {
@@ -32,16 +35,16 @@ func TestServer_LosesNothingItAcknowledged(t *testing.T) {
 
 	folder := t.TempDir()
 	server := startVictim(t, folder)
-	village := settle(t, client, server.address)
+	village := settle(t, client, server)
 	for round := range rounds {
-		life := shortestLife + rand.N(longestLife-shortestLife)
-		village.live(t, life, server.kill)
+		deeds := fewestDeeds + rand.IntN(mostDeeds-fewestDeeds)
+		village.live(t, deeds, server.kill)
 		client.CloseIdleConnections()
 		server = startVictim(t, folder)
 		village.move(server.address)
 		village.compare(t, round)
 		if t.Failed() {
-			t.Logf("round %d, killed after %v", round, life)
+			t.Logf("round %d, killed after %d requests", round, deeds)
 			break
 		}
 	}
@@ -49,27 +52,36 @@ func TestServer_LosesNothingItAcknowledged(t *testing.T) {
 	t.Log(village.summary())
 }
 
-// live lets everybody do what they do until kill has been called, after so
-// long. Whoever is refused something fails the test; whoever gets no answer
-// any more goes home.
-func (v *village) live(t *testing.T, life time.Duration, kill func()) {
-	ctx, cancel := context.WithCancel(t.Context())
+// live lets everybody do what they do, and calls kill after so many deeds.
+// Whoever is refused something fails the test; whoever gets no answer any more
+// goes home.
+func (v *village) live(t *testing.T, deeds int, kill func()) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var group sync.WaitGroup
 	work := func(name string, loop func(context.Context) error) {
 		group.Go(func() {
-			if err := loop(ctx); isRefused(err) {
+			if err := loop(ctx); isRefused(err) || errors.Is(err, errTwice) {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
 	}
+	done := make(chan struct{}, mostDeeds)
 	for _, p := range v.parties {
-		work(p.user+" writes", p.write)
+		work(p.user+" writes", func(ctx context.Context) error { return p.write(ctx, done) })
 		work(p.user+" reads", p.read)
 	}
 	work("the clerk", v.clerk.work)
-	timer := time.NewTimer(life)
-	<-timer.C
+	timer := time.NewTimer(longestLife)
+	defer timer.Stop()
+	for count := 0; count < deeds; count++ {
+		select {
+		case <-done:
+		case <-timer.C:
+			count = deeds
+		}
+	}
 	kill()
+	cancel()
 	group.Wait()
 }

@@ -68,14 +68,13 @@ const (
 	fateUnknown        // an action got no answer
 )
 
-// settle registers the parties, and lets them into one room.
-func settle(t *testing.T, client *http.Client, address string) *village {
+// settle makes the parties, and lets them into one room.
+func settle(t *testing.T, client *http.Client, server *victim) *village {
 	t.Helper()
 	ctx := t.Context()
 	v := &village{}
 	for i := range parties {
-		p := &party{heard: make(map[string]int), visitor: visitor{base: address, http: client}}
-		must(t, p.register(ctx, fmt.Sprintf("party%d", i), "password"))
+		p := &party{heard: make(map[string]int), visitor: server.device(t, client, fmt.Sprintf("party%d", i))}
 		must(t, p.call(ctx, "POST", "keys/upload", object{"device_keys": p.deviceKeys()}, nil))
 		v.parties = append(v.parties, p)
 	}
@@ -96,7 +95,7 @@ func settle(t *testing.T, client *http.Client, address string) *village {
 		}
 		must(t, p.call(ctx, "POST", "join/"+url.PathEscape(v.room), object{}, nil))
 	}
-	v.clerk = newClerk(t, client, address)
+	v.clerk = newClerk(t, client, server.address)
 	return v
 }
 
@@ -123,8 +122,9 @@ func (p *party) next(kind string) *attempt {
 	return &attempt{id: kind + strconv.Itoa(p.counter) + p.user}
 }
 
-// write does one thing after the other, at random, until there is no answer.
-func (p *party) write(ctx context.Context) error {
+// write does one thing after the other, at random, until there is no answer,
+// and counts them out as long as somebody counts.
+func (p *party) write(ctx context.Context, done chan<- struct{}) error {
 	deeds := []func(context.Context) error{
 		p.say, p.say, p.whisper, p.whisper, p.whisper, p.setState, p.setData,
 		p.schedule, p.schedule, p.decide, p.upload, p.claim,
@@ -132,6 +132,10 @@ func (p *party) write(ctx context.Context) error {
 	for {
 		if err := deeds[rand.IntN(len(deeds))](ctx); err != nil {
 			return err
+		}
+		select {
+		case done <- struct{}{}:
+		default:
 		}
 	}
 }
