@@ -112,6 +112,10 @@ func TestDiff_TellsChangesInTheOrderTheyAreActedOn(t *testing.T) {
 	renewed.ExpiresAt = noon.Add(time.Hour)
 	screen := member("A", "s1")
 	screen.Feeds = []message.Feed{{Purpose: message.PurposeScreenShare}}
+	spoken := member("A", "s1")
+	spoken.Intent = "audio"
+	current := session("x", member("A", "s1"))
+	current.Current = true
 	other := session("x", member("A", "s1"))
 	other.Focus = "livekit"
 	both := []membership.Session{session("x", member("A", "s1"), member("B", "s2"))}
@@ -127,6 +131,8 @@ func TestDiff_TellsChangesInTheOrderTheyAreActedOn(t *testing.T) {
 			[]string{"left x A s1", "joined x A s3"}},
 		{"a renewal", both, []membership.Session{session("x", renewed, member("B", "s2"))}, []string{"updated x A s1"}},
 		{"a screen is shared", both, []membership.Session{session("x", screen, member("B", "s2"))}, []string{"updated x A s1"}},
+		{"another intent", both, []membership.Session{session("x", spoken, member("B", "s2"))}, []string{"updated x A s1"}},
+		{"another call becomes the current one", []membership.Session{session("x", member("A", "s1"))}, []membership.Session{current}, []string{"altered x"}},
 		{"another order of members", both, []membership.Session{session("x", member("B", "s2"), member("A", "s1"))}, nil},
 		{"another focus", []membership.Session{session("x", member("A", "s1"))}, []membership.Session{other}, []string{"altered x"}},
 		{"a move", []membership.Session{session("y", member("A", "s1"))}, []membership.Session{session("x", member("A", "s1"))},
