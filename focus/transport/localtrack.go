@@ -197,8 +197,8 @@ func (t *LocalTrack) WriteRTP(packet []byte) error {
 		t.malformed.Add(1)
 		return fmt.Errorf("local track %s: not an RTP packet: %w", t.config.ID, err)
 	}
-	if len(in.Payload) == 0 {
-		return nil // padding
+	if len(in.Payload) == 0 || packet[1] >= 192 && packet[1] <= 223 {
+		return nil // padding, or RTCP on the same port (RFC 5761 section 4)
 	}
 	if in.SSRC != t.inputSSRC {
 		t.inputSSRC = in.SSRC

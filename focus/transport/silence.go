@@ -58,3 +58,8 @@ func (s *silence) close() {
 	close(s.stop)
 	s.done.Wait()
 }
+
+// SilentStreamID is the stream (a=msid) of a connection that sends nothing but
+// silence. Stream metadata has to list it: js-sdk fails on a stream that it
+// has no entry for.
+const SilentStreamID = "silence"
