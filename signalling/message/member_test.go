@@ -147,6 +147,8 @@ func TestParseMember_RefusesAPerDeviceMembershipWithout(t *testing.T) {
 		"expires":                      `{` + rest + `,"expires":true}`,
 		"application":                  strings.Replace(`{`+rest+`}`, `m.call`, `m.call#x`, 1),
 		"m.call_id":                    strings.Replace(`{`+rest+`}`, `"call_id":""`, `"m.call_id":7`, 1),
+		"focus_active in a list":       strings.Replace(`{`+rest+`}`, `{"type":"full_mesh"}`, `[]`, 1),
+		"expires out of range":         `{` + rest + `,"expires":1e300}`,
 		"focus_active of another kind": strings.Replace(`{`+rest+`}`, `{"type":"full_mesh"}`, `"mesh"`, 1),
 	}
 	for name, content := range cases {
@@ -162,6 +164,17 @@ func TestParseMember_RefusesAPerDeviceMembershipWithout(t *testing.T) {
 	}
 }
 
+func TestParseMember_BoundsAnExpiry(t *testing.T) {
+	for expires, want := range map[string]time.Duration{
+		"9007199254740991": 10 * 365 * 24 * time.Hour, "-9007199254740991": -10 * 365 * 24 * time.Hour, "0": 0, "1500.7": 1500 * time.Millisecond,
+	} {
+		content := `{"application":"m.call","call_id":"","device_id":"D","focus_active":{"type":"x"},"expires":` + expires + `}`
+		if m, err := message.ParseMember([]byte(content)); err != nil || m.Session.Expires != want {
+			t.Errorf("%s: %+v and error %v, want %s", expires, m.Session, err, want)
+		}
+	}
+}
+
 func TestParseMember_BoundsWhatAHostileContentCosts(t *testing.T) {
 	content := `{"m.calls":[` + strings.Repeat("0,", 30000) +
 		`{"m.call_id":"conf","m.devices":[{"device_id":"D","session_id":"s","expires_ts":1,"feeds":[]}]}]}`
@@ -169,8 +182,14 @@ func TestParseMember_BoundsWhatAHostileContentCosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(m.Spoilt) > 100 {
-		t.Errorf("%d spoilt entries are told, want at most 100", len(m.Spoilt))
+	told := 0
+	for _, entry := range m.Spoilt {
+		if entry.Faults[0].Path != "" {
+			told++
+		}
+	}
+	if told > 64 || len(m.Spoilt) > 64 {
+		t.Errorf("%d spoilt entries and %d paths are told, want at most 64", len(m.Spoilt), told)
 	}
 	if len(m.Calls) != 1 || len(m.Calls[0].Devices) != 1 {
 		t.Errorf("calls %+v, want the good one behind the bad", m.Calls)

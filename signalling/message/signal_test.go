@@ -139,6 +139,9 @@ func TestParseSignal_ToleratesWhatPeersDo(t *testing.T) {
 		{"a seq that is none", "m.call.reject",
 			`{` + common + `,"seq":-1}`,
 			message.Signal{Kind: message.Reject, Envelope: envelope(nil), Reason: "user_hangup"}, 1},
+		{"a seq beyond all bounds", "m.call.reject",
+			`{` + common + `,"seq":1e300}`,
+			message.Signal{Kind: message.Reject, Envelope: envelope(nil), Reason: "user_hangup"}, 1},
 		{"fields that are null", "m.call.reject",
 			`{` + common + `,"seq":null,"party_id":null,"room_id":null,"reason":null}`,
 			message.Signal{Kind: message.Reject, Envelope: envelope(nil), Reason: "user_hangup"}, 0},
@@ -254,6 +257,14 @@ func TestParseSignal_RefusesContentsNoServerWouldTake(t *testing.T) {
 	content := `{` + common + `,"reason":"` + strings.Repeat("x", message.MaxContent) + `"}`
 	if _, err := message.ParseSignal("m.call.hangup", []byte(content)); !errors.Is(err, message.ErrTooLarge) {
 		t.Errorf("error %v, want %v", err, message.ErrTooLarge)
+	}
+}
+
+func TestParseSignal_TellsOnlySoManyFaults(t *testing.T) {
+	content := `{` + common + `,"sdp_stream_metadata":{` + strings.Repeat(`"s":0,`, 5000) + `"t":{"purpose":"m.usermedia"}}}`
+	s, err := message.ParseSignal("m.call.sdp_stream_metadata_changed", []byte(content))
+	if err != nil || len(s.Faults) > 64 || len(s.Metadata) != 1 {
+		t.Errorf("error %v, %d faults and metadata %v, want at most 64 and one stream", err, len(s.Faults), s.Metadata)
 	}
 }
 
