@@ -2,11 +2,18 @@
 // one room and an instant into sessions, refusals with the rule that refused,
 // and the next instant at which the answer changes by time alone.
 //
-// It follows MSC4143 (per-device state), MSC3401 (m.calls) and the stands of
-// docs/decisions. Each written-down form of a membership is read by an
-// adapter of its own (see adapter); the rules that all forms share stand here
-// once. It is not about who may connect to whom (mesh) nor about writing the
-// own membership (signalling/matrix).
+// It follows MSC4143 (per-device state), MSC3401 (m.calls) and, where these
+// leave things open, the decisions named beside the code. Each written-down
+// form of a membership is read by an adapter of its own (see adapter); the
+// rules that all forms share stand here once. Whoever syncs a room calls
+// Compute after each change of its state and once more at Result.Next, and
+// acts on the Diff. It is not about who may connect to whom (mesh) nor about
+// writing the own membership (signalling/matrix).
+//
+// One hazard cannot be computed away: under a state key with an underscore
+// anybody with the power to send state can overwrite a member's event. What
+// they write does not count, but the member's own word is gone from the state
+// until it is renewed (decision D8).
 //
 // Everything is pure: no clock, no goroutine, no logger. Any goroutine may
 // call anything; values are not changed after they are returned.

@@ -52,7 +52,7 @@ const (
 )
 
 // MessageIDPrefix starts the org.matrix.msgid of every message we send, so
-// that glare with one of our own kind is recognised (full-mesh.md 3.12).
+// that glare with one of our own kind is recognised (decision D22).
 const MessageIDPrefix = "meshfocus-"
 
 // Types of the to-device call messages as we write them.

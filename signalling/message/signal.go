@@ -23,7 +23,7 @@ const (
 )
 
 // Envelope is what every message carries. We write the union of what peers
-// need on every message (full-mesh.md 3.3, decision D19).
+// need on every message (decision D19).
 type Envelope struct {
 	// CallID identifies one attempt of one pair; 1 to 255 of [0-9A-Za-z._~-].
 	CallID string
@@ -97,7 +97,8 @@ type Candidate struct {
 }
 
 // End reports whether the candidate is an end-of-candidates marker: empty
-// text, or neither mid nor m-line index (full-mesh.md 3.7).
+// text, or neither mid nor m-line index. It may be missing, come twice, or have
+// more candidates behind it.
 func (c Candidate) End() bool {
 	return c.Candidate == "" || (c.SDPMid == nil && c.SDPMLineIndex == nil)
 }
@@ -122,8 +123,8 @@ const (
 // Reason says why a call ended. Unknown strings read as ReasonUnknown.
 type Reason string
 
-// The reasons of the specification and the wider set of js-sdk
-// (full-mesh.md 3.11).
+// The reasons of the Matrix specification (m.call.hangup) and the wider set
+// that js-sdk sends.
 const (
 	ReasonUserHangup           Reason = "user_hangup"
 	ReasonReplaced             Reason = "replaced"
