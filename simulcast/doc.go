@@ -1,4 +1,6 @@
-// Package simulcast will hold what layers of one source are and how to choose
-// and join them. It is empty today: the headless party sends one layer, which
-// it reads from a file, and needs neither a selector nor a rewriter.
+// Package simulcast is the room for layers: several encodings of one source,
+// and how to choose among them and join them without a seam.
+//
+// It is empty so far. The headless party sends one layer, which it reads from
+// a file, and nothing is forwarded yet, so there is nothing to choose.
 package simulcast

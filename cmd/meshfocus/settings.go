@@ -109,7 +109,7 @@ func settings() []setting {
 		{key: "turn.ttl", def: "24h", about: "How long clients may use these credentials before they ask again."},
 
 		{key: "media.port", flag: "media-port", def: 0, check: checkPort,
-			about: "One UDP port, and the TCP port of the same number, for all media of this daemon. 0 takes any free one."},
+			about: "One UDP port, and the TCP port of the same number, for all media of the test card; the viewer takes the next one. 0 takes any free ones."},
 		{key: "media.tcp", flag: "media-tcp", def: true,
 			about: "Whether media may also come over ICE-TCP, for networks that block UDP."},
 		{key: "media.loopback", flag: "media-loopback", def: true,

@@ -46,7 +46,7 @@ func dial(t *testing.T, server *httptest.Server, origin string) (*websocket.Conn
 
 func TestFeed_PushesEachPictureToAViewer(t *testing.T) {
 	taken := 0
-	server := startPage(t, func() Status { taken++; return Status{MediaPort: taken} })
+	server := startPage(t, func() Status { taken++; return Status{Users: taken} })
 	conn, _, err := dial(t, server, server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -57,10 +57,10 @@ func TestFeed_PushesEachPictureToAViewer(t *testing.T) {
 		if err := conn.ReadJSON(&got); err != nil {
 			t.Fatal(err)
 		}
-		if got.MediaPort <= last {
-			t.Fatalf("picture %d came after picture %d", got.MediaPort, last)
+		if got.Users <= last {
+			t.Fatalf("picture %d came after picture %d", got.Users, last)
 		}
-		last = got.MediaPort
+		last = got.Users
 	}
 }
 

@@ -19,7 +19,6 @@ type Status struct {
 	Homeserver string `json:"homeserver"`
 	ServerName string `json:"server_name"`
 	Lobby      string `json:"lobby,omitempty"`
-	MediaPort  int    `json:"media_port"`
 	// Users, Rooms and DelayedEvents count what the embedded homeserver holds.
 	Users         int     `json:"users"`
 	Rooms         int     `json:"rooms"`
@@ -32,9 +31,12 @@ type Party struct {
 	Party string `json:"party"` // @user:server/DEVICE
 	Role  string `json:"role"`  // what it is for, in a word or two
 	Room  string `json:"room"`
-	// State is "joined", "joining", "left" or an error in words.
-	State string `json:"state"`
-	Links []Link `json:"links"`
+	State string `json:"state"` // "joining", "joined" or "left"
+	// MediaPort is the UDP and TCP port of its media.
+	MediaPort int `json:"media_port,omitempty"`
+	// Trouble says in words why the call is not as it should be.
+	Trouble string `json:"trouble,omitempty"`
+	Links   []Link `json:"links"`
 }
 
 // Link is one party's view of one remote device. Rates are means over the
@@ -57,7 +59,7 @@ type Link struct {
 	BytesOut uint64 `json:"bytes_out"`
 	// Media says what arrives, such as "VP8 320x180" and "Opus".
 	Media []string `json:"media"`
-	// Path is "host/udp ⇄ host/udp", local end first; relay shows here.
+	// Path is the way media takes, this end first: "host ⇄ relay, udp".
 	Path string `json:"path"`
 	// Encrypted tells whether the negotiation was authenticated by Olm.
 	Encrypted bool `json:"encrypted"`

@@ -25,14 +25,14 @@ function show(status) {
   document.querySelector(".homeserver").textContent = status.homeserver;
   document.getElementById("join").textContent = joinCommand(status);
   document.getElementById("facts").textContent =
-    `meshfocus ${status.version} · server name ${status.server_name} · media port ${status.media_port} · ` +
+    `meshfocus ${status.version} · server name ${status.server_name} · media ports ${status.parties.map((party) => party.media_port).join(", ") || "–"} · ` +
     `${count(status.users, "user")}, ${count(status.rooms, "room")} · up ${duration(Date.parse(status.taken) - Date.parse(status.started))}`;
 }
 
 function headline(status, links) {
   const connected = links.filter((link) => link.state === "connected").length;
-  const trouble = status.parties.find((party) => !["joined", "joining", "left"].includes(party.state));
-  if (trouble) return `${short(trouble.party)}: ${trouble.state}`;
+  const troubled = status.parties.find((party) => party.trouble);
+  if (troubled) return `${short(troubled.party)}: ${troubled.trouble}`;
   if (links.length === 0) return "Nobody is in a call yet.";
   return `${connected} of ${count(links.length, "link")} connected, ${rate(sum(links, "in_bits_per_second"))} arriving.`;
 }
@@ -152,7 +152,7 @@ function node(name, attributes) {
 // grade sorts states into three; "broken" comes first in the alphabet of worst.
 function grade(state) {
   if (state === "connected") return "connected";
-  return ["idle", "waiting", "backoff", "closed", "disconnected", "failed"].includes(state) ? "broken" : "busy";
+  return ["calling", "lingering"].includes(state) ? "busy" : "broken";
 }
 
 const sum = (list, key) => list.reduce((total, item) => total + item[key], 0);
