@@ -28,7 +28,6 @@ var adapters = [...]adapter{
 // is in one slot or conference. The rules that all forms share work on claims.
 type claim struct {
 	event  *Event
-	form   message.Form
 	confID string
 	member Member
 	// expired is the rule that refuses the claim once its time has come.

@@ -94,7 +94,6 @@ func (r *room) callRule(confID string) Rule {
 func claimOf(e *Event, confID string, device message.CallDevice) claim {
 	return claim{
 		event:   e,
-		form:    message.FormCalls,
 		confID:  confID,
 		expired: RuleDeviceExpired,
 		member: Member{

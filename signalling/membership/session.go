@@ -16,7 +16,6 @@ func readSession(r *room, e *Event, content *message.MemberContent) {
 	}
 	r.claims = append(r.claims, claim{
 		event:   e,
-		form:    message.FormSession,
 		confID:  s.SlotID(),
 		expired: RuleSessionExpired,
 		member: Member{

@@ -62,7 +62,7 @@ func (e *callsEdit) calls(at int32) []string {
 		})
 	}
 	if e.wire != "" && !e.placed {
-		kept = append(kept, newCall(e.confID, []byte(e.wire)))
+		kept = append(kept, newCall(e.confID, e.wire))
 	}
 	return kept
 }

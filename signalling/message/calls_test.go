@@ -122,7 +122,7 @@ func devicesOf(t testing.TB, content []byte) map[string][]string {
 	return devices
 }
 
-// TestWithDevice_ThenWithoutIsAsBefore joins and leaves any number of devices
+// TestWithDevice_KeepsTheBooksOfManyDevices joins and leaves any number of devices
 // in any calls: who stays is who joined last and has not left.
 func TestWithDevice_KeepsTheBooksOfManyDevices(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,7 +2,6 @@ package message
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 )
 
@@ -119,14 +118,8 @@ func (c CallDevice) wire() (json.RawMessage, error) {
 	return w.finish("device")
 }
 
-// newCall is the first m.calls entry of a conference.
-func newCall(confID string, device json.RawMessage) string {
+// newCall is the entry of m.calls for a conference with one device.
+func newCall(confID, device string) string {
 	id, _ := json.Marshal(confID) // a string always has JSON
-	var call strings.Builder
-	call.WriteString(`{"m.call_id":`)
-	call.Write(id)
-	call.WriteString(`,"m.devices":[`)
-	call.Write(device)
-	call.WriteString(`]}`)
-	return call.String()
+	return `{"m.call_id":` + string(id) + `,"m.devices":[` + device + `]}`
 }
