@@ -198,7 +198,6 @@ func notSent(m *Machine, e *Event) {
 
 // refuse ends a call that the peer offered and we do not take.
 func (m *Machine) refuse(invite message.Signal, reason message.Reason) {
-	m.inbox.bury(invite.CallID, m.now)
 	s := message.Signal{Kind: message.Hangup, Envelope: m.envelope(invite.CallID), Reason: reason}
 	s.Seq = new(uint32)
 	m.act(Action{Kind: Send, CallID: invite.CallID, Signal: s})
