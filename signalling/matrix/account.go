@@ -40,7 +40,7 @@ type Account struct {
 	rooms  *rooms
 	outbox *outbox
 	turn   *turnCache
-	inbox  inboxStats
+	inbox  *inbox
 
 	closing sync.Once
 }
@@ -80,8 +80,9 @@ func (a *Account) open(ctx context.Context) (err error) {
 	if err = a.authenticate(ctx); err != nil {
 		return err
 	}
-	a.log = a.log.With("party", a.party.String())
+	a.log = a.log.With("account", a.party.String())
 	a.rooms = newRooms()
+	a.inbox = newInbox(a)
 	a.outbox = newOutbox(a)
 	if a.config.Encrypt == EncryptOff {
 		return nil

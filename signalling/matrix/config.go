@@ -130,12 +130,13 @@ func ParseEncryptMode(name string) (EncryptMode, error) {
 	return 0, fmt.Errorf("encrypt mode %q is unknown: auto, prefer, require or off", name)
 }
 
-// within gives the mode that counts in one room.
-func (m EncryptMode) within(encryptedRoom bool) EncryptMode {
+// mode gives the mode that counts in one room. Who trusts verified devices
+// only cannot talk in cleartext, unless encryption is off altogether.
+func (c Config) mode(encryptedRoom bool) EncryptMode {
 	switch {
-	case m != EncryptAuto:
-		return m
-	case encryptedRoom:
+	case c.Encrypt == EncryptOff:
+		return EncryptOff
+	case c.Encrypt == EncryptRequire, c.Trust == TrustVerified, c.Encrypt == EncryptAuto && encryptedRoom:
 		return EncryptRequire
 	default:
 		return EncryptPrefer

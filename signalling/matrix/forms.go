@@ -17,11 +17,15 @@ type sessionForm struct {
 }
 
 func newSessionForm(m *Membership) *sessionForm {
-	version := ""
-	return &sessionForm{
-		config: m.config,
-		self:   m.account.party,
-		key:    message.SessionStateKey(m.account.party, message.SlotRoom, version),
+	f := &sessionForm{config: m.config, self: m.account.party}
+	f.roomVersion("")
+	return f
+}
+
+// roomVersion settles the state key. Called before the first write.
+func (f *sessionForm) roomVersion(version string) {
+	if key := message.SessionStateKey(f.self, message.SlotRoom, version); key != f.key {
+		f.key = key
 	}
 }
 

@@ -6,163 +6,238 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"meshfocus/signalling/message"
 )
 
-// inboxStats counts what came in and what was dropped, and why. Written by
-// the sync loop, read by anybody.
-type inboxStats struct {
+const (
+	// holdFor is how long a message waits for the keys of its sender when the
+	// homeserver does not give them; as long as an invite lives.
+	holdFor = 60 * time.Second
+	// holdMost bounds how many messages wait so.
+	holdMost = 256
+	// holdPoll is the long poll while some wait.
+	holdPoll = time.Second
+)
+
+// inbox turns to-device events into signals and hands them to the sinks.
+// Owned by the sync loop, but for the counters.
+type inbox struct {
+	account *Account
+	ignored map[string]bool
+	// held are decrypted messages whose sender could not be proven yet,
+	// because the homeserver would not answer. Order is kept per user.
+	held []heldMessage
+
 	encrypted, clear                   atomic.Uint64
 	refusedClear, unproven, unreadable atomic.Uint64
 	foreign                            atomic.Uint64
 }
 
-// InboxStats counts received to-device messages since Open.
-type InboxStats struct {
-	Encrypted uint64 // taken, through Olm
-	Clear     uint64 // taken, in cleartext
-	// RefusedClear came in cleartext where encryption is required.
-	RefusedClear uint64
-	// Unproven came through Olm from another device than they claim, or from
-	// one the trust policy excludes.
-	Unproven uint64
-	// Unreadable could not be decrypted or parsed.
-	Unreadable uint64
-	// Foreign are types that are none of ours.
-	Foreign uint64
+// heldMessage is a decrypted signal with the keys that have to prove it.
+type heldMessage struct {
+	from   message.Party
+	signal message.Signal
+	inner  *olmMessage
+	until  time.Time
 }
 
-// InboxStats gives a snapshot.
-func (a *Account) InboxStats() InboxStats {
-	return InboxStats{
-		Encrypted: a.inbox.encrypted.Load(), Clear: a.inbox.clear.Load(),
-		RefusedClear: a.inbox.refusedClear.Load(), Unproven: a.inbox.unproven.Load(),
-		Unreadable: a.inbox.unreadable.Load(), Foreign: a.inbox.foreign.Load(),
+func newInbox(a *Account) *inbox { return &inbox{account: a, ignored: map[string]bool{}} }
+
+// pollAtMost shortens the long poll while messages wait for keys.
+func (b *inbox) pollAtMost(timeout time.Duration) time.Duration {
+	if len(b.held) > 0 {
+		return min(timeout, holdPoll)
 	}
+	return timeout
 }
 
 // receive takes the messages of one response: device lists first, so that a
 // new device's message can be read; then the messages in order; then the
 // one-time keys, which the messages may have used up.
-func (a *Account) receive(ctx context.Context, response *syncResponse) {
-	if a.crypto != nil {
-		a.crypto.devicesChanged(response.DeviceLists.Changed)
+func (b *inbox) receive(ctx context.Context, response *syncResponse) {
+	b.ignore(response.AccountData.Events)
+	olm := b.account.crypto
+	if olm != nil {
+		olm.devicesChanged(response.DeviceLists.Changed)
 	}
-	var all []Received
+	all := b.proveHeld(ctx)
 	for _, raw := range response.ToDevice.Events {
 		var event toDeviceEvent
 		if json.Unmarshal(raw, &event) != nil || event.Sender == "" {
-			a.inbox.unreadable.Add(1)
+			b.unreadable.Add(1)
 			continue
 		}
-		if received, ok := a.read(ctx, event); ok {
+		if received, ok := b.read(ctx, event); ok {
 			all = append(all, received)
 		}
 	}
-	if a.crypto != nil {
-		a.crypto.keyCounts(ctx, response)
+	if olm != nil {
+		olm.keyCounts(ctx, response)
 	}
-	a.deliver(all)
+	b.deliver(all)
+}
+
+// ignore takes over the user's list of ignored users (client-server API,
+// ignoring users; decision D29).
+func (b *inbox) ignore(events []json.RawMessage) {
+	for _, raw := range events {
+		var event struct {
+			Type    string `json:"type"`
+			Content struct {
+				Users map[string]json.RawMessage `json:"ignored_users"`
+			} `json:"content"`
+		}
+		if json.Unmarshal(raw, &event) != nil || event.Type != typeIgnored {
+			continue
+		}
+		clear(b.ignored)
+		for user := range event.Content.Users {
+			b.ignored[user] = true
+		}
+	}
 }
 
 // read turns one to-device event into a signal, if it is one for us.
-func (a *Account) read(ctx context.Context, event toDeviceEvent) (Received, bool) {
+func (b *inbox) read(ctx context.Context, event toDeviceEvent) (Received, bool) {
 	switch {
-	case event.Type == message.TypeEncrypted && a.crypto != nil:
-		return a.readEncrypted(ctx, event)
+	case b.ignored[event.Sender]:
+		return Received{}, false
+	case event.Type == message.TypeEncrypted && b.account.crypto != nil:
+		return b.readEncrypted(ctx, event)
 	case event.Type == message.TypeEncrypted:
-		a.inbox.unreadable.Add(1)
-		a.log.Debug("dropped an encrypted message, encryption is off", "from", event.Sender)
+		b.unreadable.Add(1)
+		b.account.log.Debug("dropped an encrypted message, encryption is off", "party", event.Sender)
 		return Received{}, false
 	default:
-		return a.readClear(ctx, event)
+		return b.readClear(ctx, event)
 	}
 }
 
-func (a *Account) readEncrypted(ctx context.Context, event toDeviceEvent) (Received, bool) {
-	inner, err := a.crypto.decrypt(ctx, event)
+func (b *inbox) readEncrypted(ctx context.Context, event toDeviceEvent) (Received, bool) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	inner, err := b.account.crypto.decrypt(ctx, event)
 	if err != nil {
-		a.inbox.unreadable.Add(1)
-		a.log.Warn("cannot decrypt a message", "from", event.Sender, "err", err)
+		b.unreadable.Add(1)
+		b.account.log.Warn("cannot decrypt a message", "party", event.Sender, "err", err)
 		return Received{}, false
 	}
 	if inner == nil {
 		return Received{}, false // keys and the like, done with
 	}
-	signal, ok := a.parse(inner.eventType, event.Sender, inner.content)
-	if !ok {
+	signal, err := message.ParseSignal(inner.eventType, inner.content)
+	if err != nil {
+		b.refuse(event.Sender, inner.eventType, err)
 		return Received{}, false
 	}
-	from := message.Party{UserID: event.Sender, DeviceID: signal.DeviceID}
-	if err = a.crypto.prove(ctx, from, inner); err != nil {
-		a.inbox.unproven.Add(1)
-		a.log.Warn("refused a message that does not come from the device it claims",
-			"from", from.String(), "type", inner.eventType, "err", err)
-		return Received{}, false
+	if signal.DeviceID == "" {
+		signal.DeviceID = b.account.crypto.deviceOf(ctx, event.Sender, inner)
 	}
-	a.inbox.encrypted.Add(1)
-	return Received{From: from, Encrypted: true, Signal: signal}, true
+	held := heldMessage{
+		from:   message.Party{UserID: event.Sender, DeviceID: signal.DeviceID},
+		signal: signal, inner: inner, until: time.Now().Add(holdFor),
+	}
+	return b.prove(ctx, held)
 }
 
-func (a *Account) readClear(ctx context.Context, event toDeviceEvent) (Received, bool) {
-	signal, ok := a.parse(event.Type, event.Sender, event.Content)
-	if !ok {
-		if a.crypto != nil {
-			a.crypto.other(ctx, event)
-		}
+// prove lets a message through if it comes from the device it claims. If the
+// homeserver does not say, the message and all later ones of that user wait.
+func (b *inbox) prove(ctx context.Context, held heldMessage) (Received, bool) {
+	if held.from == b.account.party {
 		return Received{}, false
 	}
-	from := message.Party{UserID: event.Sender, DeviceID: signal.DeviceID}
-	if a.config.Encrypt.within(a.encryptedFor(signal, from)) == EncryptRequire {
-		if a.inbox.refusedClear.Add(1); a.crypto.firstRefusal(from) {
-			a.log.Warn("refused cleartext, encryption is required here; the other side has to encrypt, or --encrypt prefer here",
-				"from", from.String(), "room", signal.RoomID)
-		}
-		return Received{}, false
+	waiting := slices.ContainsFunc(b.held, func(other heldMessage) bool { return other.from.UserID == held.from.UserID })
+	err := errWaiting
+	if !waiting {
+		err = b.account.crypto.prove(ctx, held.from, held.inner)
 	}
-	a.inbox.clear.Add(1)
-	return Received{From: from, Signal: signal}, true
-}
-
-// parse reads the content; a message without device cannot be attributed.
-func (a *Account) parse(eventType, sender string, content json.RawMessage) (message.Signal, bool) {
-	signal, err := message.ParseSignal(eventType, content)
 	switch {
-	case errors.Is(err, message.ErrIgnoredType), errors.Is(err, message.ErrUnknownType):
-		a.inbox.foreign.Add(1)
-		return signal, false
-	case err == nil && signal.DeviceID == "":
+	case err == nil:
+		b.encrypted.Add(1)
+		return Received{From: held.from, Encrypted: true, Signal: held.signal}, true
+	case errors.Is(err, errWaiting) && len(b.held) < holdMost && time.Now().Before(held.until):
+		b.held = append(b.held, held)
+		return Received{}, false
+	}
+	b.unproven.Add(1)
+	b.account.log.Warn("refused a message: it is not proven to come from the device it names",
+		"party", held.from.String(), "kind", held.signal.Kind.String(), "err", err)
+	return Received{}, false
+}
+
+// errWaiting: whether a message is genuine cannot be said yet.
+var errWaiting = errors.New("the homeserver does not give the keys of the sender")
+
+func (b *inbox) proveHeld(ctx context.Context) (proven []Received) {
+	held := b.held
+	b.held = nil
+	for _, message := range held {
+		if received, ok := b.prove(ctx, message); ok {
+			proven = append(proven, received)
+		}
+	}
+	return proven
+}
+
+func (b *inbox) readClear(ctx context.Context, event toDeviceEvent) (Received, bool) {
+	signal, err := message.ParseSignal(event.Type, event.Content)
+	if err == nil && signal.DeviceID == "" {
 		err = errors.New("device_id is missing: want the sender's device")
 	}
 	if err != nil {
-		a.inbox.unreadable.Add(1)
-		a.log.Debug("dropped a call message", "from", sender, "type", eventType, "err", err)
-		return signal, false
+		if b.account.crypto != nil {
+			b.account.crypto.other(ctx, event)
+		}
+		b.refuse(event.Sender, event.Type, err)
+		return Received{}, false
 	}
-	own := message.Party{UserID: sender, DeviceID: signal.DeviceID}
-	return signal, own != a.party
+	from := message.Party{UserID: event.Sender, DeviceID: signal.DeviceID}
+	switch {
+	case from == b.account.party:
+		return Received{}, false
+	case b.account.config.mode(b.inEncryptedRoom(signal, from)) == EncryptRequire:
+		b.refusedClear.Add(1)
+		if b.account.crypto.firstRefusal(from) {
+			b.account.log.Warn("refused cleartext: encryption is required here, and the other side does not encrypt",
+				"party", from.String(), "room", signal.RoomID)
+		}
+		return Received{}, false
+	}
+	b.clear.Add(1)
+	return Received{From: from, Signal: signal}, true
 }
 
-// encryptedFor reports whether a signal belongs to an encrypted room: the one
-// it names, else any followed room in which the sender has a call membership.
-// Called by the sync loop.
-func (a *Account) encryptedFor(signal message.Signal, from message.Party) bool {
-	if known := a.rooms.find(signal.RoomID); known != nil {
+// refuse counts what is no signal, or a broken one.
+func (b *inbox) refuse(sender, eventType string, err error) {
+	if errors.Is(err, message.ErrUnknownType) || errors.Is(err, message.ErrIgnoredType) {
+		b.foreign.Add(1)
+		return
+	}
+	b.unreadable.Add(1)
+	b.account.log.Debug("dropped a call message", "party", sender, "type", eventType, "err", err)
+}
+
+// inEncryptedRoom reports whether a signal belongs to an encrypted room: the
+// one it names, else any followed room in which the sender has a membership.
+func (b *inbox) inEncryptedRoom(signal message.Signal, from message.Party) bool {
+	rooms := b.account.rooms
+	if known := rooms.find(signal.RoomID); known != nil {
 		return known.state.encrypted
 	}
-	return len(a.rooms.take(func(r *room) bool { return r.state.encrypted && r.state.hasMember(from.UserID) })) > 0
+	return len(rooms.take(func(r *room) bool { return r.state.encrypted && r.state.hasMember(from.UserID) })) > 0
 }
 
 // deliver hands signals to the sinks, each sink once with all that is for it.
-func (a *Account) deliver(all []Received) {
+func (b *inbox) deliver(all []Received) {
 	type share struct {
 		sink Sink
 		got  []Received
 	}
 	var shares []*share
 	for _, received := range all {
-		for _, sink := range a.rooms.sinksFor(received.Signal.RoomID) {
+		for _, sink := range b.account.rooms.sinksFor(received.Signal.RoomID) {
 			at := slices.IndexFunc(shares, func(s *share) bool { return s.sink == sink })
 			if at < 0 {
 				at, shares = len(shares), append(shares, &share{sink: sink})

@@ -83,15 +83,18 @@ type Membership struct {
 	config  MembershipConfig
 	log     *slog.Logger
 	posts   []*post
+	slot    *sessionForm // nil without Slot
 }
 
-// NewMembership prepares a membership; nothing is sent. The account's Run has
-// to be running for a change by others to be noticed.
+// NewMembership prepares a membership for one Join, one Run after it and one
+// Leave; nothing is sent. The account's Run has to be running for a change by
+// others to be noticed.
 func (a *Account) NewMembership(config MembershipConfig) *Membership {
 	config = config.withDefaults()
 	m := &Membership{account: a, config: config, log: a.log.With("room", config.RoomID)}
 	if config.Slot {
-		m.posts = append(m.posts, newPost(m, newSessionForm(m)))
+		m.slot = newSessionForm(m)
+		m.posts = append(m.posts, newPost(m, m.slot))
 	}
 	if config.CallID != "" {
 		m.posts = append(m.posts, newPost(m, newCallsForm(m)))
@@ -122,10 +125,8 @@ func (m *Membership) Join(ctx context.Context) error {
 	if len(m.posts) == 0 {
 		return errors.New("membership: neither slot nor conference is asked for")
 	}
-	if m.config.CallID != "" {
-		if err := m.ensureCall(ctx); err != nil {
-			return err
-		}
+	if err := m.prepare(ctx); err != nil {
+		return err
 	}
 	for _, p := range m.posts {
 		if err := p.until(ctx, func(h *heartbeat) bool { return h.present }); err != nil {
@@ -180,23 +181,28 @@ func (m *Membership) Leave(ctx context.Context) error {
 	return err
 }
 
-// ensureCall creates the call object of the conference unless a live one is
-// there (MSC3401).
-func (m *Membership) ensureCall(ctx context.Context) error {
-	for _, eventType := range []string{message.TypeCall, message.TypeCallStable} {
-		content, err := m.account.stateRetried(ctx, m.config.RoomID, eventType, m.config.CallID)
+// prepare reads what the forms need to know of the room, and creates the call
+// object of the conference unless a live one is there (MSC3401).
+func (m *Membership) prepare(ctx context.Context) error {
+	if m.config.Slot {
+		create, err := m.stateOf(ctx, typeCreate, "")
 		if err != nil {
-			return m.account.explain("read call "+m.config.CallID, err)
+			return m.account.explain("read room "+m.config.RoomID, err)
 		}
-		if call, err := message.ParseCallObject(content); content != nil && err == nil && !call.Terminated {
-			return nil
-		}
+		m.slot.roomVersion(roomEvent{Content: create}.field("room_version"))
+	}
+	if m.config.CallID == "" {
+		return nil
+	}
+	live, err := m.callIsLive(ctx)
+	if err != nil || live {
+		return err
 	}
 	content, err := message.CallObject{Intent: "m.room", Type: m.config.CallType}.Encode()
 	if err != nil {
 		return fmt.Errorf("create call %s: %w", m.config.CallID, err)
 	}
-	err = m.account.patiently(ctx, func(ctx context.Context) error {
+	err = m.account.stubbornly(ctx, func(ctx context.Context) error {
 		_, err := m.account.putState(ctx, m.config.RoomID, message.TypeCall, m.config.CallID, json.RawMessage(content), 0)
 		return err
 	})
@@ -205,4 +211,26 @@ func (m *Membership) ensureCall(ctx context.Context) error {
 	}
 	m.log.Info("created the call", "call", m.config.CallID)
 	return nil
+}
+
+func (m *Membership) callIsLive(ctx context.Context) (bool, error) {
+	for _, eventType := range []string{message.TypeCall, message.TypeCallStable} {
+		content, err := m.stateOf(ctx, eventType, m.config.CallID)
+		if err != nil {
+			return false, m.account.explain("read call "+m.config.CallID, err)
+		}
+		if call, err := message.ParseCallObject(content); content != nil && err == nil && !call.Terminated {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// stateOf reads a state event of the room; nil when there is none.
+func (m *Membership) stateOf(ctx context.Context, eventType, key string) (content json.RawMessage, err error) {
+	err = m.account.stubbornly(ctx, func(ctx context.Context) (err error) {
+		content, err = m.account.state(ctx, m.config.RoomID, eventType, key)
+		return err
+	})
+	return content, err
 }

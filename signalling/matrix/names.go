@@ -17,8 +17,7 @@ const (
 	typeCreate      = "m.room.create"
 	typePowerLevels = "m.room.power_levels"
 	typeRedaction   = "m.room.redaction"
-
-	joinRulePublic = "public"
+	typeIgnored     = "m.ignored_user_list"
 )
 
 // callTypes are the state events that facts are made of; roomTypes those that

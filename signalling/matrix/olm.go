@@ -204,6 +204,9 @@ func (m *olmMachine) decrypt(ctx context.Context, sealed toDeviceEvent) (*olmMes
 	heard := &firstError{}
 	log := zerolog.New(heard).Level(zerolog.ErrorLevel)
 	opened := m.machine.HandleEncryptedEvent(log.WithContext(ctx), outer)
+	if opened == nil && heard.err != nil && heard.err.Error() == crypto.ErrDuplicateMessage.Error() {
+		return nil, nil // a first sync brings again what was not acknowledged
+	}
 	if opened == nil {
 		return nil, heard.err
 	}
@@ -228,9 +231,20 @@ func (f *firstError) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// deviceOf names the device of a message that does not do so itself; "" when
+// nobody knows it.
+func (m *olmMachine) deviceOf(ctx context.Context, user string, inner *olmMessage) string {
+	device, err := m.store.FindDeviceByKey(ctx, id.UserID(user), inner.senderKey)
+	if err != nil || device == nil {
+		return ""
+	}
+	return string(device.DeviceID)
+}
+
 // prove checks that a message really came from the device it claims: the keys
 // of the Olm session have to be the published ones of that device (decision
-// D7), and the device one that the trust policy takes.
+// D7), and the device one that the trust policy takes. The error is errWaiting
+// when the homeserver does not tell the keys now.
 func (m *olmMachine) prove(ctx context.Context, from message.Party, inner *olmMessage) error {
 	matches := func(device *id.Device) bool {
 		return device != nil && device.IdentityKey == inner.senderKey && device.SigningKey == inner.signingKey
@@ -240,6 +254,8 @@ func (m *olmMachine) prove(ctx context.Context, from message.Party, inner *olmMe
 		device, err = m.devices.find(ctx, from)
 	}
 	switch {
+	case err != nil && classify(err).kind.passing():
+		return fmt.Errorf("%w: %w", errWaiting, err)
 	case err != nil:
 		return err
 	case device == nil:

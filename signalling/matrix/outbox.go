@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meshfocus/signalling/message"
@@ -36,6 +37,10 @@ type outbox struct {
 	mailbox []*parcel
 	count   uint64
 	closed  bool
+
+	sent, givenUp, retries atomic.Uint64
+	queued                 atomic.Int64
+
 	// arrived has room for one: something is in the mailbox.
 	arrived chan struct{}
 }
@@ -89,6 +94,7 @@ func (o *outbox) post(p *parcel) bool {
 	o.count++
 	p.transaction = fmt.Sprintf("%s.%d", o.prefix, o.count)
 	o.mailbox = append(o.mailbox, p)
+	o.queued.Add(1)
 	select {
 	case o.arrived <- struct{}{}:
 	default:
@@ -111,7 +117,7 @@ func (o *outbox) run(ctx context.Context) error {
 		o.collect()
 		ready, expired, wake := o.queue.start(time.Now())
 		for _, p := range expired {
-			p.done(fmt.Errorf("%w after %d attempts to %s: %w", ErrObsolete, p.attempts, p.to, p.reason()))
+			o.end(p, fmt.Errorf("%w after %d attempts to %s: %w", ErrObsolete, p.attempts, p.to, p.reason()))
 		}
 		for _, p := range ready {
 			attempts.Go(func() { o.results <- result{p, o.attempt(ctx, p)} })
@@ -146,7 +152,7 @@ func (o *outbox) collect() {
 	o.mutex.Unlock()
 	for _, p := range arrived {
 		if p.last != nil {
-			p.done(fmt.Errorf("send to %s: %w", p.to, p.last))
+			o.end(p, fmt.Errorf("send to %s: %w", p.to, p.last))
 			continue
 		}
 		o.queue.push(p)
@@ -161,12 +167,13 @@ func (o *outbox) settle(back result) error {
 	gone := o.queue.finish(p, how, after, time.Now(), o.account.random())
 	switch {
 	case gone && back.err == nil:
-		p.done(nil)
+		o.end(p, nil)
 	case gone:
-		p.done(fmt.Errorf("send to %s: %w", p.to, back.err))
+		o.end(p, fmt.Errorf("send to %s: %w", p.to, back.err))
 	default:
+		o.retries.Add(1)
 		o.account.log.Log(context.Background(), levelOfFailure(p.attempts), "sending failed, will try again",
-			"to", p.to.String(), "attempts", p.attempts, "err", back.err)
+			"party", p.to.String(), "attempts", p.attempts, "err", back.err)
 	}
 	if classify(back.err).kind == faultToken {
 		return o.account.explain("send", back.err)
@@ -214,7 +221,7 @@ func (o *outbox) attempt(ctx context.Context, p *parcel) error {
 // cleartext in mode prefer, and only to a device of which the homeserver says
 // that it has no keys. A session that fails is never a reason for it.
 func (o *outbox) seal(ctx context.Context, p *parcel) error {
-	mode := o.account.config.Encrypt.within(o.account.rooms.encrypted(p.room))
+	mode := o.account.config.mode(o.account.rooms.encrypted(p.room))
 	if mode == EncryptOff {
 		p.sealedType, p.sealed = p.eventType, p.content
 		return nil
@@ -247,6 +254,17 @@ func (o *outbox) close() {
 	o.mailbox = nil
 	o.mutex.Unlock()
 	for _, p := range append(o.queue.drain(), left...) {
-		p.done(fmt.Errorf("send to %s: %w", p.to, ErrClosed))
+		o.end(p, fmt.Errorf("send to %s: %w", p.to, ErrClosed))
 	}
+}
+
+// end tells what became of a parcel.
+func (o *outbox) end(p *parcel, err error) {
+	o.queued.Add(-1)
+	if err == nil {
+		o.sent.Add(1)
+	} else {
+		o.givenUp.Add(1)
+	}
+	p.done(err)
 }

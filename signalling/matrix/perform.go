@@ -155,15 +155,6 @@ func (a *Account) maxDelay(ctx context.Context, found fault) time.Duration {
 	return time.Duration(limits.MaxDelay) * time.Millisecond
 }
 
-// stateRetried is state with patience.
-func (a *Account) stateRetried(ctx context.Context, roomID, eventType, key string) (content json.RawMessage, err error) {
-	err = a.patiently(ctx, func(ctx context.Context) (err error) {
-		content, err = a.state(ctx, roomID, eventType, key)
-		return err
-	})
-	return content, err
-}
-
 // explainWrite words a refused state event; when power is the reason it says
 // how much is needed and how much we have.
 func (a *Account) explainWrite(ctx context.Context, roomID, eventType string, err error) error {

@@ -90,6 +90,23 @@ func (a *Account) patiently(ctx context.Context, operation func(context.Context)
 	}
 }
 
+// stubbornly repeats an operation until it succeeds, is refused, or the context
+// ends.
+func (a *Account) stubbornly(ctx context.Context, operation func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		bounded, cancel := context.WithTimeout(ctx, requestTimeout)
+		err := operation(bounded)
+		cancel()
+		found := classify(err)
+		if err == nil || !found.kind.passing() {
+			return err
+		}
+		if sleep(ctx, max(found.retryAfter, beatPause.wait(attempt, a.random()))) != nil {
+			return err
+		}
+	}
+}
+
 // state reads the content of one state event; a missing one gives nil.
 func (a *Account) state(ctx context.Context, roomID, eventType, stateKey string) (json.RawMessage, error) {
 	var content json.RawMessage

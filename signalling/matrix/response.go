@@ -13,6 +13,9 @@ type syncResponse struct {
 		Join  map[string]syncRoom `json:"join"`
 		Leave map[string]syncRoom `json:"leave"`
 	} `json:"rooms"`
+	AccountData struct {
+		Events []json.RawMessage `json:"events"`
+	} `json:"account_data"`
 	ToDevice struct {
 		Events []json.RawMessage `json:"events"`
 	} `json:"to_device"`

@@ -66,7 +66,7 @@ func (a *Account) poll(ctx context.Context, since string, hurry bool) (*syncResp
 	if since == "" || hurry {
 		timeout = 0
 	}
-	ctx, interrupt, followed, timeout := a.rooms.poll(ctx, timeout)
+	ctx, interrupt, followed, timeout := a.rooms.poll(ctx, a.inbox.pollAtMost(timeout))
 	defer interrupt()
 	bound := timeout + pollGrace
 	if since == "" {
@@ -100,9 +100,10 @@ func syncFilter(followed []string) string {
 	nothing := map[string]any{"types": []string{}, "limit": 0}
 	filter := map[string]any{
 		"presence":     nothing,
-		"account_data": nothing,
+		"account_data": map[string]any{"types": []string{typeIgnored}},
 		"room": map[string]any{
-			"rooms":        followed,
+			// An empty list means no room, a missing one means all.
+			"rooms":        append([]string{}, followed...),
 			"state":        map[string]any{"types": types},
 			"timeline":     map[string]any{"types": append(types, typeRedaction), "limit": timelineLimit},
 			"ephemeral":    nothing,
@@ -144,7 +145,7 @@ func (a *Account) digest(ctx context.Context, response *syncResponse, first bool
 	for _, known := range a.rooms.take(func(r *room) bool { return changed[r] || (r.fresh && !r.fetch) }) {
 		a.tell(known)
 	}
-	a.receive(ctx, response)
+	a.inbox.receive(ctx, response)
 }
 
 // applyRoom takes a room's part of a response and reports whether facts

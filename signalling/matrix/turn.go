@@ -50,14 +50,15 @@ type turnPolicy struct {
 	known    TurnServers
 	lifetime time.Duration // of the known credentials; zero: for ever
 	next     time.Time     // no fetch before
+	earliest time.Time     // no fetch before, even if the credentials end
 	failures int
 }
 
 // due reports whether to fetch. Credentials that are about to end are due
-// even if the last fetch was a moment ago, unless that failed.
+// sooner than others, unless fetching failed.
 func (p *turnPolicy) due(now time.Time) bool {
 	if p.failures == 0 && p.ending(now) {
-		return true
+		return !now.Before(p.earliest)
 	}
 	return !now.Before(p.next)
 }
@@ -77,7 +78,7 @@ func (p *turnPolicy) current(now time.Time) TurnServers {
 // answered takes an answer, which may name no servers.
 func (p *turnPolicy) answered(answer turnAnswer, now time.Time) (dropped []string) {
 	servers, dropped := answer.servers()
-	*p = turnPolicy{known: TurnServers{Servers: servers}, next: now.Add(turnOften)}
+	*p = turnPolicy{known: TurnServers{Servers: servers}, next: now.Add(turnOften), earliest: now.Add(turnMargin / 2)}
 	switch {
 	case len(servers) == 0:
 		p.next = now.Add(turnRarely)
@@ -85,11 +86,6 @@ func (p *turnPolicy) answered(answer turnAnswer, now time.Time) (dropped []strin
 		const longest = 365 * 24 * time.Hour
 		p.lifetime = time.Duration(min(answer.TTL, longest.Seconds()) * float64(time.Second))
 		p.known.Expires = now.Add(p.lifetime)
-		// Short-lived credentials are not asked for more often than this.
-		if p.ending(now.Add(turnMargin)) {
-			p.next = now.Add(turnMargin / 2)
-			p.lifetime = 0
-		}
 	}
 	return dropped
 }
