@@ -228,7 +228,11 @@ func (r *Registry) assign(ctx context.Context, room *room) {
 		self: r.config.Self, maxMembers: r.config.MaxMembers, entered: r.entered,
 		met: r.met(room), invited: room.invited,
 	}
-	room.plan = p.plan(room.result.Sessions)
+	in := room.facts.Joined[r.config.Self.UserID]
+	room.plan = plan{}
+	if in {
+		room.plan = p.plan(room.result.Sessions)
+	}
 	present := map[membership.Key]bool{}
 	for _, session := range room.result.Sessions {
 		if !r.entered[session.Key] {
@@ -246,7 +250,7 @@ func (r *Registry) assign(ctx context.Context, room *room) {
 		m.tell(assignment{
 			members: room.plan.peers[key],
 			joined:  room.facts.Joined,
-			over:    !room.facts.Joined[r.config.Self.UserID] || !present[key] && m.session.Form == message.FormCalls,
+			over:    !in || !present[key] && m.session.Form == message.FormCalls,
 			relay:   r.config.RelayOnly(room.facts),
 		})
 	}

@@ -64,6 +64,7 @@ type device struct {
 	// stuck: the next connections towards that party never finish a step.
 	stuck   string
 	refuse  func(s message.Signal) error // what the signaller gives up
+	delay   time.Duration                // until the homeserver takes a message; negative: never
 	servers int
 }
 
@@ -283,7 +284,7 @@ func (w *world) known() membership.Facts {
 // Send puts a message on the road; the homeserver takes it at once.
 func (d *device) Send(to message.Party, s message.Signal, done func(error)) {
 	d.mu.Lock()
-	refuse := d.refuse
+	refuse, delay := d.refuse, d.delay
 	d.mu.Unlock()
 	if refuse != nil {
 		if err := refuse(s); err != nil {
@@ -291,22 +292,54 @@ func (d *device) Send(to message.Party, s message.Signal, done func(error)) {
 			return
 		}
 	}
-	for _, other := range d.all() {
-		if other.party == to {
-			d.road.Send(d.name, other.name, s)
-		}
+	if delay < 0 {
+		return
 	}
-	time.AfterFunc(5*time.Millisecond, func() { done(nil) })
+	time.AfterFunc(delay+5*time.Millisecond, func() {
+		for _, other := range d.all() {
+			if other.party == to {
+				d.road.Send(d.name, other.name, s)
+			}
+		}
+		done(nil)
+	})
 }
+
+// slow sets how long the homeserver takes for a message; negative: for ever.
+func (d *device) slow(delay time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.delay = delay
+}
+
+// play lets the device be a script instead of a registry.
+func (d *device) play(script func(from message.Party, s message.Signal)) *device {
+	d.world.mu.Lock()
+	defer d.world.mu.Unlock()
+	d.script = script
+	return d
+}
+
+// reply sends a message of a scripted device in the call of another message.
+func (d *device) reply(to message.Party, about message.Signal, s message.Signal) {
+	s.Envelope = message.Envelope{
+		CallID: about.CallID, ConfID: about.ConfID, PartyID: d.party.DeviceID, DeviceID: d.party.DeviceID,
+		SenderSessionID: d.session, DestSessionID: about.SenderSessionID, Seq: s.Seq, Version: 1,
+	}
+	d.Send(to, s, func(error) {})
+}
+
+func number(n uint32) *uint32 { return &n }
 
 // arrive hands a message to its device.
 func (w *world) arrive(from, to string, s message.Signal) {
 	w.mu.Lock()
 	d, sender := w.devices[to], party(from)
+	script := d.script
 	w.mu.Unlock()
 	switch {
-	case d.script != nil:
-		d.script(sender, s)
+	case script != nil:
+		script(sender, s)
 	case d.registry != nil:
 		d.registry.Receive([]mesh.Received{{From: sender, Encrypted: true, Signal: s}})
 	}
