@@ -66,6 +66,8 @@ type device struct {
 	refuse  func(s message.Signal) error // what the signaller gives up
 	delay   time.Duration                // until the homeserver takes a message; negative: never
 	servers int
+	padding string         // lines added to own descriptions
+	plugs   []*simnet.Plug // of a script
 }
 
 func inWorld(t *testing.T, test func(w *world)) {
@@ -90,6 +92,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 func (w *world) end() {
 	for _, d := range w.all() {
 		d.stop()
+		for _, plug := range d.plugs {
+			plug.Close()
+		}
 	}
 	w.road.Close()
 	synctest.Wait()
@@ -531,7 +536,9 @@ func (c *conn) CreateOffer(ctx context.Context, o transport.OfferOptions) (trans
 	if o.Restart || credentials == "" {
 		credentials = c.plug.Credentials()
 	}
-	return describe("offer", credentials), nil
+	offer := describe("offer", credentials)
+	offer.SDP += c.device.padding
+	return offer, nil
 }
 
 func (c *conn) AcceptOffer(ctx context.Context, d transport.Description, _ time.Duration) (transport.Description, error) {
