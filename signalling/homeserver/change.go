@@ -112,8 +112,8 @@ func (c *change) memberChanged(r *room, e *event) {
 		return
 	}
 	c.tell(target)
-	before := contentString(e.contentBefore(), "membership")
-	if (before == memberJoin) == (e.membership() == memberJoin) {
+	was := e.replaces != nil && e.replaces.member == memberJoin
+	if was == (e.member == memberJoin) {
 		return
 	}
 	target.listsAt = e.At

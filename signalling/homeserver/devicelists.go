@@ -26,6 +26,7 @@ func (m *model) deviceLists(u *user, since int64) *deviceLists {
 			r.arrivals(since, changed, left)
 		}
 	}
+	delete(changed, u.id) // one does not meet oneself
 	u.acquaintances(func(other *user) {
 		delete(left, other.id)
 		if other.KeysAt > since {
@@ -33,7 +34,6 @@ func (m *model) deviceLists(u *user, since int64) *deviceLists {
 		}
 	})
 	maps.DeleteFunc(left, func(_ string, gone bool) bool { return !gone })
-	delete(changed, "")
 	return &deviceLists{sorted(changed), sorted(left)}
 }
 

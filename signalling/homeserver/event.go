@@ -21,7 +21,9 @@ type event struct {
 	room *room
 	// replaces is the state event that was current before this one.
 	replaces *event
-	written  journal.Position
+	// member is the membership of an m.room.member event, read once.
+	member  string
+	written journal.Position
 }
 
 // eventRecord is the part of an event that is one journal value.
@@ -50,7 +52,7 @@ func (e *event) isState() bool { return e.StateKey != nil }
 // slot is the place in the room's state a state event takes.
 func (e *event) slot() stateSlot { return stateSlot{e.Type, *e.StateKey} }
 
-// content reads one string of the content, "" if it is not there.
+// contentString reads one string of a content, "" if it is not there.
 func contentString(content json.RawMessage, name string) string {
 	var fields map[string]json.RawMessage
 	var value string
@@ -59,9 +61,6 @@ func contentString(content json.RawMessage, name string) string {
 	}
 	return value
 }
-
-// membership of an m.room.member event.
-func (e *event) membership() string { return contentString(e.Content, "membership") }
 
 // clientEvent is an event as a client gets it.
 type clientEvent struct {
@@ -132,7 +131,7 @@ func (e *event) full(d *device, now time.Time) clientEvent {
 	return v
 }
 
-// stripped is what an invited user may see of an event.
+// strippedEvent is what an invited user may see of a state event.
 type strippedEvent struct {
 	Type     string          `json:"type"`
 	StateKey string          `json:"state_key"`
@@ -171,12 +170,4 @@ func (e *event) redact(by string) {
 	e.Content, _ = json.Marshal(left)
 	e.RedactedBy = by
 	e.StickyFor = 0
-}
-
-// contentBefore is the content of the state event that this one replaced.
-func (e *event) contentBefore() json.RawMessage {
-	if e.replaces == nil {
-		return nil
-	}
-	return e.replaces.Content
 }

@@ -204,7 +204,7 @@ func (s *Server) getMembers(r *request) (any, error) {
 		if e.Type != typeMember {
 			continue
 		}
-		is := e.membership()
+		is := e.member
 		if want := query.Get("membership"); want != "" && is != want || is == query.Get("not_membership") {
 			continue
 		}

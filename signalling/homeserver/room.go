@@ -114,7 +114,7 @@ func (m *model) saveRoom(r *room) { r.written = m.write(put(bucketRoom, key(r.id
 // membership is what the user is to the room now.
 func (r *room) membership(userID string) string {
 	if e := r.state[stateSlot{typeMember, userID}]; e != nil {
-		return e.membership()
+		return e.member
 	}
 	return ""
 }
@@ -161,7 +161,8 @@ func (r *room) place(e *event) {
 }
 
 func (r *room) placeMember(e *event) {
-	id, membership := *e.StateKey, e.membership()
+	id, membership := *e.StateKey, contentString(e.Content, "membership")
+	e.member = membership
 	r.membersAt = e.At
 	r.spans[id] = append(r.spans[id], span{e.At, membership})
 	delete(r.joined, id)
@@ -278,7 +279,7 @@ func (r *room) heroes(userID string) []string {
 		if slot.kind != typeMember || slot.key == userID {
 			continue
 		}
-		if is := e.membership(); is == memberJoin || is == memberInvite {
+		if is := e.member; is == memberJoin || is == memberInvite {
 			ids = append(ids, slot.key)
 		}
 	}
@@ -292,7 +293,7 @@ func (r *room) count(membership string) int {
 	}
 	n := 0
 	for slot, e := range r.state {
-		if slot.kind == typeMember && e.membership() == membership {
+		if slot.kind == typeMember && e.member == membership {
 			n++
 		}
 	}
