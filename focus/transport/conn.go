@@ -13,6 +13,9 @@ import (
 type ConnConfig struct {
 	// Name stands for the connection in logs.
 	Name string
+	// Peer stands for the device at the other end. Connections to the same
+	// Peer at the same time get different ports; "" is nobody in particular.
+	Peer string
 	// ICEServers are used from the first gathering on; unusable ones are
 	// left out with a line in the log.
 	ICEServers []ICEServer
@@ -46,11 +49,12 @@ const dataChannelLabel = "datachannel"
 // with Close.
 type Conn struct {
 	network *Network
+	lane    *lane // set once, by the network
 	name    string
+	peer    string
 	log     *slog.Logger
 	pc      *webrtc.PeerConnection
 	events  *mailbox
-	relay   bool
 	data    bool
 
 	// turn holds one token: whoever has it negotiates.
@@ -83,34 +87,39 @@ func (n *Network) NewConn(config ConnConfig) (*Conn, error) {
 		log = n.log
 	}
 	log = log.With("conn", config.Name)
+	c := &Conn{
+		network: n, name: config.Name, peer: config.Peer, log: log, events: newMailbox(), data: config.DataChannel,
+		turn: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
+		sending: make(map[*outlet]bool),
+	}
+	lane, err := n.enter(c)
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
+	}
+	defer n.making.Done()
+	c.pc, err = lane.api.NewPeerConnection(configuration(config, log))
+	if err != nil {
+		n.leave(c)
+		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
+	}
+	c.audio, c.video = c.outlets(config.Audio, config.Video)
+	c.gathering = c.newGathering()
+	c.listen()
+	c.wg.Go(c.events.run)
+	return c, nil
+}
+
+func configuration(config ConnConfig, log *slog.Logger) webrtc.Configuration {
 	policy := webrtc.ICETransportPolicyAll
 	if config.RelayOnly {
 		policy = webrtc.ICETransportPolicyRelay
 	}
-	pc, err := n.api.NewPeerConnection(webrtc.Configuration{
+	return webrtc.Configuration{
 		ICEServers:         usableServers(config.ICEServers, log),
 		ICETransportPolicy: policy,
 		BundlePolicy:       webrtc.BundlePolicyMaxBundle,
 		RTCPMuxPolicy:      webrtc.RTCPMuxPolicyRequire,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
 	}
-	c := &Conn{
-		network: n, name: config.Name, log: log, pc: pc,
-		events: newMailbox(), relay: config.RelayOnly, data: config.DataChannel,
-		turn: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
-		sending: make(map[*outlet]bool),
-	}
-	c.audio, c.video = c.outlets(config.Audio, config.Video)
-	c.gathering = c.newGathering()
-	if !n.enter(c) {
-		_ = pc.Close()
-		return nil, ErrClosed
-	}
-	c.listen()
-	c.wg.Go(c.events.run)
-	return c, nil
 }
 
 // outlets makes our ends of the two media. Silence joins the stream of the

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/pion/ice/v4"
@@ -38,21 +40,32 @@ type Config struct {
 	Log  *slog.Logger // nil: nothing is logged
 }
 
-// Network is the sockets of this process, shared by its connections. All
-// methods may be called from any goroutine.
+// Network is the sockets of one party, shared by its connections. All methods
+// may be called from any goroutine.
+//
+// Two ports carry one connection between them: what arrives is told apart by
+// where it comes from. So each party of a process has a Network of its own,
+// and a second connection to the same peer at the same time, in another room
+// or while the first is being replaced, gets another port (see ConnConfig.Peer).
 //
 // It owns the sockets, their read loops, the source of silence (see silence)
 // and the list of connections. It ends with Close, which ends the connections.
 type Network struct {
 	config Config
 	log    *slog.Logger
-	api    *webrtc.API
-	ports  *ports
 	silent *silence
 
 	mu     sync.Mutex
+	lanes  []*lane            // guarded by mu; the first is the Config's port
 	conns  map[*Conn]struct{} // guarded by mu
 	closed bool               // guarded by mu
+	making sync.WaitGroup     // connections that are being made
+}
+
+// lane is one port and what makes connections on it.
+type lane struct {
+	ports *ports
+	api   *webrtc.API
 }
 
 // Listen opens the sockets. The error says which address or setting is to
@@ -61,6 +74,21 @@ func Listen(config Config) (*Network, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
+	first, err := openLane(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Network{
+		config: config,
+		log:    config.Log,
+		silent: newSilence(),
+		lanes:  []*lane{first},
+		conns:  make(map[*Conn]struct{}),
+	}, nil
+}
+
+// openLane opens a port and prepares Pion for it.
+func openLane(config Config) (*lane, error) {
 	rules, err := externalRules(config.External)
 	if err != nil {
 		return nil, err
@@ -82,14 +110,8 @@ func Listen(config Config) (*Network, error) {
 	if err := errors.Join(applyPorts(&settings, config, ports), settings.SetICEAddressRewriteRules(rules...)); err != nil {
 		return nil, errors.Join(err, ports.close())
 	}
-	return &Network{
-		config: config,
-		log:    config.Log,
-		api:    webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings)),
-		ports:  ports,
-		silent: newSilence(),
-		conns:  make(map[*Conn]struct{}),
-	}, nil
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
+	return &lane{ports, api}, nil
 }
 
 // applyPorts makes the ICE agents of all connections use our sockets.
@@ -128,10 +150,16 @@ func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) err
 }
 
 // Port gives the number of the UDP port, and of the TCP port if there is one.
-func (n *Network) Port() int { return n.ports.number }
+func (n *Network) Port() int { return n.first().number }
 
 // Addrs gives the local UDP addresses that candidates are made of.
-func (n *Network) Addrs() []netip.AddrPort { return n.ports.addrs() }
+func (n *Network) Addrs() []netip.AddrPort { return n.first().addrs() }
+
+func (n *Network) first() *ports {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lanes[0].ports
+}
 
 // Close ends every connection and closes the sockets. It returns when nothing
 // of them runs any more; a second Close returns at once.
@@ -142,10 +170,11 @@ func (n *Network) Close() error {
 		return nil
 	}
 	n.closed = true
-	conns := make([]*Conn, 0, len(n.conns))
-	for conn := range n.conns {
-		conns = append(conns, conn)
-	}
+	n.mu.Unlock()
+	n.making.Wait()
+	n.mu.Lock()
+	conns := slices.Collect(maps.Keys(n.conns))
+	lanes := n.lanes
 	n.mu.Unlock()
 
 	var wg sync.WaitGroup
@@ -155,18 +184,46 @@ func (n *Network) Close() error {
 	}
 	wg.Wait()
 	n.silent.close()
-	return errors.Join(errors.Join(errs...), n.ports.close())
+	for _, lane := range lanes {
+		errs = append(errs, lane.ports.close())
+	}
+	return errors.Join(errs...)
 }
 
-// enter lists a connection; it reports false if the network is closed.
-func (n *Network) enter(conn *Conn) bool {
+// enter lists a connection and gives it the first lane that no other
+// connection to its peer is on, opening one if need be. The caller tells
+// making when the connection is made.
+func (n *Network) enter(conn *Conn) (*lane, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return false
+		return nil, ErrClosed
 	}
+	n.making.Add(1)
+	taken := make(map[*lane]bool)
+	for other := range n.conns {
+		if conn.peer != "" && other.peer == conn.peer {
+			taken[other.lane] = true
+		}
+	}
+	for _, lane := range n.lanes {
+		if !taken[lane] {
+			conn.lane = lane
+			n.conns[conn] = struct{}{}
+			return lane, nil
+		}
+	}
+	config := n.config
+	config.Port = 0
+	another, err := openLane(config)
+	if err != nil {
+		n.making.Done()
+		return nil, fmt.Errorf("port for another connection to the same peer: %w", err)
+	}
+	n.lanes = append(n.lanes, another)
+	conn.lane = another
 	n.conns[conn] = struct{}{}
-	return true
+	return another, nil
 }
 
 func (n *Network) leave(conn *Conn) {

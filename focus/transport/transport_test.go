@@ -283,3 +283,22 @@ func TestConn_OfferHoldsEverythingACallMayNeed(t *testing.T) {
 		t.Error("offer has no candidates or does not end them")
 	}
 }
+
+func TestNetwork_CarriesTwoConnectionsToOnePeer(t *testing.T) {
+	a, b := listen(t, Config{}), listen(t, Config{})
+	var observers []*observer
+	for range 2 {
+		caller := newConn(t, a, ConnConfig{Peer: "bob"})
+		callee := newConn(t, b, ConnConfig{Peer: "alice", Video: camera(t, "bob")})
+		observers = append(observers, observe(t, caller))
+		observe(t, callee)
+		negotiate(t, caller, callee, OfferOptions{}, unchanged)
+	}
+	for _, o := range observers {
+		o.awaitState(t, StateConnected)
+		readSamples(t, o.awaitTrack(t, Video), 50)
+	}
+	if len(a.lanes) != 2 || len(b.lanes) != 2 {
+		t.Errorf("%d and %d ports, want 2 on each side", len(a.lanes), len(b.lanes))
+	}
+}
