@@ -32,7 +32,10 @@ type house struct {
 	gate *gate
 	room string
 	// issue gives the token of a user's device.
-	issue  func(user, device string) string
+	issue func(user, device string) string
+	// transport is nil for real HTTP; http is nil without it.
+	transport http.RoundTripper
+
 	fake   *fake              // nil with the embedded homeserver
 	server *homeserver.Server // nil with the fake
 }
@@ -44,8 +47,10 @@ func engines(t *testing.T, test func(*testing.T, *house)) {
 }
 
 // gate stands before the homeserver. Guard may answer a request itself and
-// then returns true.
+// then returns true; it is called for one request at a time.
 type gate struct {
+	guarding sync.Mutex
+
 	mutex sync.Mutex
 	inner http.Handler
 	guard func(http.ResponseWriter, *http.Request) bool
@@ -57,8 +62,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.seen = append(g.seen, r.Method+" "+r.URL.Path)
 	inner, guard := g.inner, g.guard
 	g.mutex.Unlock()
-	if guard != nil && guard(w, r) {
-		return
+	if guard != nil {
+		g.guarding.Lock()
+		done := guard(w, r)
+		g.guarding.Unlock()
+		if done {
+			return
+		}
 	}
 	inner.ServeHTTP(w, r)
 }
@@ -143,7 +153,11 @@ func (h *house) boot(config homeserver.Config) (stop func()) {
 // config is that of a user's device, by token.
 func (h *house) config(user, device string) Config {
 	h.t.Helper()
-	return Config{Homeserver: h.http.URL, Token: h.issue(user, device), Log: testLog(h.t).With("who", user+"/"+device)}
+	address := "http://homeserver.test"
+	if h.http != nil {
+		address = h.http.URL
+	}
+	return Config{Homeserver: address, Transport: h.transport, Token: h.issue(user, device), Log: testLog(h.t).With("who", user+"/"+device)}
 }
 
 // open logs a device in and lets it join the room.
@@ -193,12 +207,18 @@ type sink struct {
 	facts    membership.Facts
 	received []Received
 	order    []string // "facts" and "signals" as they came
+	onFacts  func(*sink)
 }
 
 func newSink() *sink { return &sink{changed: make(chan struct{})} }
 
 func (s *sink) SetFacts(facts membership.Facts) {
-	s.note(func() { s.facts, s.order = facts, append(s.order, "facts") })
+	s.note(func() {
+		s.facts, s.order = facts, append(s.order, "facts")
+		if s.onFacts != nil {
+			s.onFacts(s)
+		}
+	})
 }
 
 func (s *sink) Receive(all []Received) {

@@ -9,9 +9,10 @@ import (
 )
 
 // levelOfFailure keeps a lasting failure from filling the log: the first one
-// warns, and then every tenth; the rest explain themselves at debug level.
-func levelOfFailure(failures int) slog.Level {
-	if failures == 1 || failures%10 == 0 {
+// warns, and then every tenth; the rest explain themselves at debug level. To
+// be asked for patience once is no failure.
+func levelOfFailure(kind faultKind, failures int) slog.Level {
+	if (failures == 1 && kind != faultLimited) || (failures > 0 && failures%10 == 0) {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

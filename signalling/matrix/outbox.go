@@ -172,7 +172,7 @@ func (o *outbox) settle(back result) error {
 		o.end(p, fmt.Errorf("send to %s: %w", p.to, back.err))
 	default:
 		o.retries.Add(1)
-		o.account.log.Log(context.Background(), levelOfFailure(p.attempts), "sending failed, will try again",
+		o.account.log.Log(context.Background(), levelOfFailure(classify(back.err).kind, p.attempts), "sending failed, will try again",
 			"party", p.to.String(), "attempts", p.attempts, "err", back.err)
 	}
 	if classify(back.err).kind == faultToken {

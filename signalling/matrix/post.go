@@ -198,7 +198,7 @@ func (p *post) tell(what action, how report, before heartbeat) {
 	after := &p.heart
 	switch {
 	case how.fault.kind != faultNone:
-		p.log.Log(context.Background(), levelOfFailure(after.failures), "membership request failed",
+		p.log.Log(context.Background(), levelOfFailure(how.fault.kind, after.failures), "membership request failed",
 			"action", what.String(), "failures", after.failures, "err", p.account.explain(what.String(), how.fault.err))
 	case what == actVerify && how.absent && !after.leaving:
 		p.log.Info("we are no longer in the call, joining again", "losses", after.losses)

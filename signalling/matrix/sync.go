@@ -22,7 +22,7 @@ const (
 )
 
 // syncPause is the back-off between failed syncs.
-var syncPause = backoff{first: 500 * time.Millisecond, most: 10 * time.Second}
+var syncPause = backoff{first: 500 * time.Millisecond, most: 5 * time.Second}
 
 // syncLoop polls until the context ends or the token is refused. It owns the
 // sync token, the room states and the Olm machine's receiving half. A token
@@ -43,7 +43,7 @@ func (a *Account) syncLoop(ctx context.Context) error {
 			since = ""
 		case err != nil:
 			failures++
-			a.log.Log(ctx, levelOfFailure(failures), "sync failed", "err", a.explain("sync", err), "failures", failures)
+			a.log.Log(ctx, levelOfFailure(found.kind, failures), "sync failed", "err", a.explain("sync", err), "failures", failures)
 			_ = sleep(ctx, max(found.retryAfter, syncPause.wait(failures, a.random())))
 		default:
 			if failures > 0 {
