@@ -122,6 +122,7 @@ func (s *Server) postReadMarkers(r *request) (any, error) {
 		return nil, err
 	}
 	c := s.model.begin()
+	defer c.commit() // also of what comes before a marker that is refused
 	for _, marker := range []struct{ kind, event string }{
 		{typeFullyRead, body.Full}, {receiptRead, body.Read}, {receiptPrivate, body.Private},
 	} {
@@ -132,7 +133,6 @@ func (s *Server) postReadMarkers(r *request) (any, error) {
 			return nil, refused
 		}
 	}
-	c.commit()
 	return nothing{}, nil
 }
 
