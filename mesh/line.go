@@ -36,7 +36,7 @@ type lineGone struct{ callID string }
 // newTrack tells the peer of a track.
 type newTrack struct {
 	callID string
-	track  *transport.RemoteTrack
+	remoteTrack
 }
 
 // run opens the connection, does what is asked and closes it when ctx ends.
@@ -154,7 +154,7 @@ func (l *line) listen(conn Conn) {
 				l.report(negotiate.Event{Kind: kind, CallID: l.callID})
 			}
 		case transport.TrackAdded:
-			l.report(newTrack{l.callID, event.Track})
+			l.report(newTrack{l.callID, remoteTrack{event.Track.StreamID(), event.Track}})
 		}
 	}
 }

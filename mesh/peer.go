@@ -264,8 +264,8 @@ func (p *peer) addTrack(t newTrack) {
 	if t.callID != p.machine.CallID() {
 		return
 	}
-	if track := (remoteTrack{t.track.StreamID(), t.track}); p.streams.add(track) {
-		p.deliver(track)
+	if p.streams.add(t.remoteTrack) {
+		p.deliver(t.remoteTrack)
 	}
 }
 
@@ -280,10 +280,11 @@ func (p *peer) report(action negotiate.Action) {
 	if action.State == negotiate.Connected && p.connectedAt.IsZero() {
 		p.connectedAt = p.since
 	}
-	link := p.publish()
+	link := *p.publish()
+	link.State, link.CallID = action.State, action.CallID // the machine may be further
 	p.log.Info("link "+action.State.String(),
 		"session", link.Session, "conn", action.CallID, "reason", string(link.Reason), "detail", link.Detail)
-	p.config.OnLink(*link)
+	p.config.OnLink(link)
 }
 
 // publish makes the link as it is now readable for everybody.

@@ -39,6 +39,7 @@ type world struct {
 
 	mu      sync.Mutex
 	devices map[string]*device
+	booted  []*device // former ones too
 	order   []string
 	state   map[[2]string]membership.Event // by type and state key
 	left    map[string]bool                // users that are not in the room
@@ -112,6 +113,13 @@ func (w *world) all() (devices []*device) {
 	return devices
 }
 
+// former gives every device there ever was.
+func (w *world) former() []*device {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.booted)
+}
+
 // party makes "alice" @alice:example.org/ALICE and "alice/PHONE" that device.
 func party(name string) message.Party {
 	user, id, ok := strings.Cut(name, "/")
@@ -153,6 +161,7 @@ func (w *world) device(name string) *device {
 		w.order = append(w.order, name)
 	}
 	w.devices[name] = d
+	w.booted = append(w.booted, d)
 	return d
 }
 

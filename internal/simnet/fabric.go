@@ -45,6 +45,15 @@ func NewFabric() *Fabric {
 // Cut breaks the path between two ends, Heal mends it.
 func (f *Fabric) Cut(a, b string) { f.set(a, b, true) }
 
+// CutOneWay breaks the path in one direction: what a sends does not arrive,
+// so that b notices and a does not.
+func (f *Fabric) CutOneWay(a, b string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cut[[2]string{b, a}] = true
+	f.look()
+}
+
 // Heal mends what Cut broke.
 func (f *Fabric) Heal(a, b string) { f.set(a, b, false) }
 

@@ -42,6 +42,7 @@ type Machine struct {
 	invites  []time.Time // invites taken within inviteWindow
 	reason   message.Reason
 	detail   string
+	reported string // the call of the last report
 
 	now     time.Time // of the event that is being handled
 	actions []Action  // of the event that is being handled
@@ -206,11 +207,12 @@ func within(instants []time.Time, now time.Time, window time.Duration) []time.Ti
 	return kept
 }
 
-// enter changes the state and reports it.
+// enter changes the state and reports it. Another call in the same state is
+// worth a report too.
 func (m *Machine) enter(state State) {
-	if m.state == state {
+	if m.state == state && m.reported == m.CallID() {
 		return
 	}
-	m.state = state
+	m.state, m.reported = state, m.CallID()
 	m.act(Action{Kind: Report, CallID: m.CallID(), State: state, Reason: m.reason, Detail: m.detail})
 }

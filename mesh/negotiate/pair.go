@@ -94,6 +94,10 @@ func (m *Machine) rest(reason message.Reason) {
 		return
 	}
 	wait := m.wait(reason)
+	if wait == 0 {
+		m.place()
+		return
+	}
 	m.enter(Resting)
 	m.arm(timerAttempt, wait)
 }
