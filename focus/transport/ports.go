@@ -114,7 +114,6 @@ func (p *ports) serve(logs logging.LoggerFactory) {
 	log := logs.NewLogger("ice")
 	muxes := make([]ice.UDPMux, 0, len(p.sockets))
 	for _, s := range p.sockets {
-		s.reading = true
 		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: log, UDPConn: s}))
 	}
 	p.udp = ice.NewMultiUDPMuxDefault(muxes...)
@@ -156,26 +155,20 @@ func (p *ports) close() error {
 	return errors.Join(errs...)
 }
 
-// socket is one UDP socket. It tells when its reader has stopped, which Pion's
-// mux does not.
+// socket is one UDP socket. Closing it waits for its reader, which Pion's mux
+// does not.
 type socket struct {
 	*net.UDPConn
-	reading bool // set once, by serve
-	once    sync.Once
-	stopped chan struct{} // closed when the read loop saw the end
+	reading sync.Mutex // held by the read loop while it reads
 }
 
-func newSocket(conn *net.UDPConn) *socket {
-	return &socket{UDPConn: conn, stopped: make(chan struct{})}
-}
+func newSocket(conn *net.UDPConn) *socket { return &socket{UDPConn: conn} }
 
 // ReadFromAddrPort is called by the read loop only (ice.AddrPortReaderWriter).
 func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	n, from, err := s.ReadFromUDPAddrPort(b)
-	if errors.Is(err, net.ErrClosed) {
-		s.once.Do(func() { close(s.stopped) })
-	}
-	return n, from, err
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	return s.ReadFromUDPAddrPort(b)
 }
 
 // WriteToAddrPort sends one datagram.
@@ -183,11 +176,14 @@ func (s *socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	return s.WriteToUDPAddrPort(b, to)
 }
 
+// shut closes the socket and returns when no read is under way. It does not
+// wait for the loop to see the error: a loop whose mux was closed while it
+// handled a packet ends without another read.
 func (s *socket) shut() {
 	_ = s.UDPConn.Close() // a second close is an error of no interest
-	if s.reading {
-		<-s.stopped
-	}
+	s.reading.Lock()
+	//lint:ignore SA2001 the wait is the point
+	s.reading.Unlock()
 }
 
 // wantedAddresses gives the addresses of a Config, or all that this machine
