@@ -98,7 +98,8 @@ func (s *stage) device(user, device string) (token string) {
 	return token
 }
 
-// make expects success and returns a string of the answer.
+// make expects success and returns a string of the answer, if one is asked
+// for.
 func (s *stage) make(token, method, path, body, member string) string {
 	s.t.Helper()
 	answer := s.ask(token, method, "/_matrix/client/v3/"+path, body)
@@ -107,7 +108,7 @@ func (s *stage) make(token, method, path, body, member string) string {
 	if err := json.Unmarshal(answer.Body.Bytes(), &members); err == nil {
 		err = json.Unmarshal(members[member], &value)
 	}
-	if value == "" {
+	if answer.Code != http.StatusOK || value == "" && member != "" {
 		s.t.Fatalf("%s %s: %d %s, want %s", method, path, answer.Code, answer.Body, member)
 	}
 	return value

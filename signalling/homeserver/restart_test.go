@@ -76,12 +76,7 @@ func compareAcrossRestart(t *testing.T, lines []string) {
 	before := s.look()
 	s.stop()
 
-	config.ServerName = "example.org"
-	again, err := New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	restarted := &stage{t: t, server: again, handler: again.Handler(), token: s.token, words: s.words, escaped: s.escaped}
+	restarted := s.again(config)
 	restarted.run()
 	defer restarted.stop()
 	for i, after := range restarted.look() {
