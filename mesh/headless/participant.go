@@ -50,7 +50,6 @@ func Open(ctx context.Context, config Config) (*Participant, error) {
 		return nil, errors.Join(err, p.close())
 	}
 	p.log = config.Log.With("account", p.account.Party().String())
-	p.recorder = newRecorder(config.RecordDir, p.log)
 	p.turn = turn{account: p.account, own: config.ICEServers, log: p.log}
 	p.membership = p.account.NewMembership(matrix.MembershipConfig{
 		RoomID: p.roomID, SessionID: rand.Text()[:16], Slot: true, CallID: config.CallID,
@@ -66,6 +65,9 @@ func Open(ctx context.Context, config Config) (*Participant, error) {
 // open does what can be refused.
 func (p *Participant) open(ctx context.Context) (err error) {
 	if p.media, err = openMedia(p.config); err != nil {
+		return err
+	}
+	if p.recorder, err = newRecorder(p.config.RecordDir, p.log); err != nil {
 		return err
 	}
 	if p.network, err = transport.Listen(p.config.Media); err != nil {
@@ -86,6 +88,9 @@ func (p *Participant) close() error {
 	}
 	if p.network != nil {
 		errs = append(errs, p.network.Close())
+	}
+	if p.recorder != nil {
+		p.recorder.close()
 	}
 	if p.media != nil {
 		errs = append(errs, p.media.close())
@@ -262,7 +267,7 @@ type connector struct{ p *Participant }
 
 func (c connector) NewConn(request mesh.ConnRequest) (mesh.Conn, error) {
 	return c.p.network.NewConn(transport.ConnConfig{
-		Name: request.Peer.String(), ICEServers: c.p.turn.now(),
+		Name: request.Peer.String(), Peer: request.Peer.String(), ICEServers: c.p.turn.now(),
 		RelayOnly: request.RelayOnly, Audio: c.p.media.audio, Video: c.p.media.video, Log: c.p.log,
 	})
 }

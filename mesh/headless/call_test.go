@@ -1,0 +1,149 @@
+package headless
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"meshfocus/focus/transport"
+	"meshfocus/mesh/negotiate"
+	"meshfocus/signalling/matrix"
+	"meshfocus/signalling/message"
+)
+
+func TestCall_ThreePartiesExchangeMediaOnEveryLink(t *testing.T) {
+	t.Parallel()
+	threeParties(t, startHome(t))
+}
+
+func TestCall_IsRecordedAndTheRecordingsPlay(t *testing.T) {
+	t.Parallel()
+	dirs := map[string]string{"alice": t.TempDir(), "bob": t.TempDir(), "carol": t.TempDir()}
+	h := startHome(t)
+	var parties []*party
+	for name, dir := range dirs {
+		parties = append(parties, startParty(t, h, name, func(c *Config) { c.RecordDir = dir }))
+	}
+	allFlow(t, patience, parties...)
+	eventually(t, patience, "two seconds of picture on every link", func() bool {
+		for _, p := range parties {
+			for _, l := range p.Status().Links {
+				for _, r := range l.Stats.Received {
+					if r.Kind == transport.Video && r.Frames < 30 {
+						return false
+					}
+				}
+			}
+		}
+		return true
+	}, func() string { return describe(parties...) })
+	for _, p := range parties {
+		p.stop(t)
+		files := p.Status().Recordings
+		if len(files) != 2 {
+			t.Fatalf("%s has %d recordings, want one for each of the two others: %v", p.name, len(files), files)
+		}
+		for _, file := range files {
+			checkRecording(t, file)
+		}
+	}
+}
+
+// checkRecording lets ffmpeg decode a file: VP8 of the card's size and Opus,
+// of about the same length, and not an error on the way.
+func checkRecording(t *testing.T, file string) {
+	t.Helper()
+	if out, err := exec.Command("ffmpeg", "-v", "error", "-i", file, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%s does not decode: %v\n%s", file, err, out)
+	}
+	out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_entries",
+		"stream=codec_name,width,height,nb_read_frames:format=duration", file).Output()
+	if err != nil {
+		t.Fatalf("ffprobe %s: %v", file, err)
+	}
+	var probe struct {
+		Streams []struct {
+			CodecName string `json:"codec_name"`
+			Width     int
+			Frames    string `json:"nb_read_frames"`
+		}
+		Format struct{ Duration string }
+	}
+	if err := json.Unmarshal(out, &probe); err != nil {
+		t.Fatal(err)
+	}
+	frames := map[string]int{}
+	for _, stream := range probe.Streams {
+		frames[stream.CodecName], _ = strconv.Atoi(stream.Frames)
+		if stream.CodecName == "vp8" && stream.Width != 320 {
+			t.Errorf("%s is %d pixels wide, want 320", file, stream.Width)
+		}
+	}
+	seconds, _ := strconv.ParseFloat(probe.Format.Duration, 64)
+	if frames["vp8"] < 15 || frames["opus"] < 50 || seconds < 1 {
+		t.Errorf("%s holds too little: %s", file, out)
+	}
+}
+
+func TestCall_InAConferenceTooAndWithOrWithoutEncryption(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []matrix.EncryptMode{matrix.EncryptRequire, matrix.EncryptPrefer, matrix.EncryptOff} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			h := startHome(t)
+			join := func(c *Config) { c.Account.Encrypt = mode; c.CallID = "conference" }
+			allFlow(t, patience, startParty(t, h, "alice", join), startParty(t, h, "bob", join))
+		})
+	}
+}
+
+func TestCall_ThreeMessagesConnectAPair(t *testing.T) {
+	t.Parallel()
+	h := startHome(t)
+	parties := []*party{startParty(t, h, "alice", nil), startParty(t, h, "bob", nil), startParty(t, h, "carol", nil)}
+	allFlow(t, patience, parties...)
+	for _, p := range parties {
+		for _, l := range p.Status().Links {
+			if total := l.Sent + l.Received; total > 3 {
+				t.Errorf("%s and %s exchanged %d to-device messages, want at most 3", p.name, l.Peer, total)
+			}
+		}
+	}
+}
+
+// threeParties is the test that every homeserver has to pass.
+func threeParties(t *testing.T, h home) {
+	parties := []*party{startParty(t, h, "alice", nil), startParty(t, h, "bob", nil), startParty(t, h, "carol", nil)}
+	allFlow(t, patience, parties...)
+
+	// One leaves: the others see it at once and go on.
+	gone := parties[2].Party()
+	parties[2].stop(t)
+	rest := parties[:2]
+	eventually(t, 5*time.Second, "carol is gone for the others", func() bool {
+		return !present(rest, gone)
+	}, func() string { return describe(rest...) })
+	before := rest[0].link(rest[1].Party())
+	if before.State != negotiate.Connected || before.Attempts > 1 {
+		t.Fatalf("the others did not stay connected:\n%s", describe(rest...))
+	}
+
+	// And comes back.
+	carol := startParty(t, h, "carol", nil)
+	allFlow(t, patience, rest[0], rest[1], carol)
+	if after := rest[0].link(rest[1].Party()); after.CallID != before.CallID {
+		t.Errorf("carol's return broke the call of the others")
+	}
+}
+
+// present reports whether any of the parties still has a link to somebody.
+func present(parties []*party, who message.Party) bool {
+	for _, p := range parties {
+		if p.link(who) != (Link{}) {
+			return true
+		}
+	}
+	return false
+}
