@@ -55,7 +55,8 @@ type Conn struct {
 	log     *slog.Logger
 	pc      *webrtc.PeerConnection
 	events  *mailbox
-	data    bool
+	relay   bool // set once: addresses are not told
+	data    bool // set once: a data channel is offered
 
 	// turn holds one token: whoever has it negotiates.
 	turn chan struct{}
@@ -63,6 +64,8 @@ type Conn struct {
 	wg   sync.WaitGroup // every goroutine of ours
 	shut sync.Once
 	gone chan struct{} // closed when Close has ended
+
+	letGo context.CancelFunc // set once: ends waiting for TURN servers
 
 	audio, video *outlet // set once
 
@@ -88,7 +91,7 @@ func (n *Network) NewConn(config ConnConfig) (*Conn, error) {
 	}
 	log = log.With("conn", config.Name)
 	c := &Conn{
-		network: n, name: config.Name, peer: config.Peer, log: log, events: newMailbox(), data: config.DataChannel,
+		network: n, name: config.Name, peer: config.Peer, log: log, events: newMailbox(), relay: config.RelayOnly, data: config.DataChannel,
 		turn: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
 		sending: make(map[*outlet]bool),
 	}
@@ -97,9 +100,12 @@ func (n *Network) NewConn(config ConnConfig) (*Conn, error) {
 		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
 	}
 	defer n.making.Done()
-	c.pc, err = lane.api.NewPeerConnection(configuration(config, log))
+	var ctx context.Context
+	ctx, c.letGo = context.WithCancel(context.Background())
+	c.pc, err = lane.api(ctx).NewPeerConnection(configuration(config, log))
 	if err != nil {
 		n.leave(c)
+		c.letGo()
 		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
 	}
 	c.audio, c.video = c.outlets(config.Audio, config.Video)
@@ -203,6 +209,7 @@ func (c *Conn) Close() error {
 		c.mu.Unlock()
 		close(c.done)
 		gathering.finish()
+		c.letGo()
 		c.turn <- struct{}{} // whoever negotiates has seen done; keep the turn
 		err = c.pc.GracefulClose()
 		close(c.events.stop)
@@ -293,7 +300,7 @@ func (c *Conn) current() *gathering {
 }
 
 func (c *Conn) newGathering() *gathering {
-	return newGathering(func(batch []Candidate) { c.events.put(CandidatesFound{batch}) })
+	return newGathering(func(batch []Candidate) { c.events.put(CandidatesFound{batch}) }, c.relay)
 }
 
 // trackStarted is called when the first packet of a track came.

@@ -18,6 +18,7 @@ const batchWindow = 50 * time.Millisecond
 // an event. Pion's goroutines feed it, a timer empties it.
 type gathering struct {
 	emit func([]Candidate) // never blocks; called without mu
+	hide bool              // relay only: not a word of our own addresses
 	done chan struct{}     // closed when there are no more
 
 	mu       sync.Mutex
@@ -30,8 +31,8 @@ type gathering struct {
 	timer    *time.Timer
 }
 
-func newGathering(emit func([]Candidate)) *gathering {
-	return &gathering{emit: emit, done: make(chan struct{})}
+func newGathering(emit func([]Candidate), hide bool) *gathering {
+	return &gathering{emit: emit, hide: hide, done: make(chan struct{})}
 }
 
 // add notes one candidate; nil says that there are no more.
@@ -43,8 +44,10 @@ func (g *gathering) add(candidate *webrtc.ICECandidate) {
 			g.complete = true
 			close(g.done)
 		}
-	} else {
-		g.known = append(g.known, candidateFrom(candidate))
+	} else if candidate.TCPType != "active" {
+		// An active candidate only says that we may connect, which the other
+		// side sees when we do (RFC 6544 section 5.1): not worth a message.
+		g.known = append(g.known, candidateFrom(candidate, g.hide))
 	}
 	if g.trickle && g.timer == nil && !g.over {
 		g.timer = time.AfterFunc(batchWindow, g.flush)
@@ -96,7 +99,14 @@ func endMarker(of Candidate) Candidate {
 	return Candidate{UsernameFragment: of.UsernameFragment}
 }
 
-func candidateFrom(found *webrtc.ICECandidate) Candidate {
+// candidateFrom writes a candidate that was found. The related address may be
+// hidden as RFC 8839 section 5.1 has it.
+func candidateFrom(found *webrtc.ICECandidate, hide bool) Candidate {
+	if hide && found.RelatedAddress != "" {
+		masked := *found
+		masked.RelatedAddress, masked.RelatedPort = "0.0.0.0", 9
+		found = &masked
+	}
 	init := found.ToJSON()
 	candidate := Candidate{Candidate: init.Candidate, Mid: init.SDPMid, MLineIndex: init.SDPMLineIndex}
 	if !strings.HasPrefix(candidate.Candidate, "candidate:") {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
 )
@@ -62,10 +64,20 @@ type Network struct {
 	making sync.WaitGroup     // connections that are being made
 }
 
-// lane is one port and what makes connections on it.
+// lane is one port and what connections on it are made with.
 type lane struct {
-	ports *ports
-	api   *webrtc.API
+	ports        *ports
+	codecs       *webrtc.MediaEngine
+	interceptors *interceptor.Registry
+	settings     webrtc.SettingEngine
+	interfaces   *stdnet.Net
+}
+
+// api prepares Pion for one connection, which ends with the context.
+func (l *lane) api(ctx context.Context) *webrtc.API {
+	settings := l.settings
+	settings.SetNet(&outside{l.interfaces, ctx})
+	return webrtc.NewAPI(webrtc.WithMediaEngine(l.codecs), webrtc.WithInterceptorRegistry(l.interceptors), webrtc.WithSettingEngine(settings))
 }
 
 // Listen opens the sockets. The error says which address or setting is to
@@ -102,25 +114,24 @@ func openLane(config Config) (*lane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("interceptors: %w", err)
 	}
+	interfaces, err := stdnet.NewNet()
+	if err != nil {
+		return nil, fmt.Errorf("network interfaces: %w", err)
+	}
 	ports, err := openPorts(config, logs)
 	if err != nil {
 		return nil, err
 	}
 	settings := settings(logs)
-	if err := errors.Join(applyPorts(&settings, config, ports), settings.SetICEAddressRewriteRules(rules...)); err != nil {
+	applyPorts(&settings, config, ports)
+	if err := settings.SetICEAddressRewriteRules(rules...); err != nil {
 		return nil, errors.Join(err, ports.close())
 	}
-	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry), webrtc.WithSettingEngine(settings))
-	return &lane{ports, api}, nil
+	return &lane{ports: ports, codecs: engine, interceptors: registry, settings: settings, interfaces: interfaces}, nil
 }
 
 // applyPorts makes the ICE agents of all connections use our sockets.
-func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) error {
-	interfaces, err := stdnet.NewNet()
-	if err != nil {
-		return fmt.Errorf("network interfaces: %w", err)
-	}
-	settings.SetNet(interfaces)
+func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) {
 	settings.SetICEUDPMux(ports.udp)
 	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if config.TCP {
@@ -146,7 +157,6 @@ func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) err
 	if config.MDNS {
 		settings.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
 	}
-	return nil
 }
 
 // Port gives the number of the UDP port, and of the TCP port if there is one.

@@ -1,0 +1,277 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// pair is two connections that are connected, with pictures both ways.
+type pair struct {
+	caller, callee             *Conn
+	seenByCaller, seenByCallee *observer
+}
+
+func connected(t *testing.T) pair {
+	t.Helper()
+	p := pair{
+		caller: newConn(t, listen(t, Config{}), ConnConfig{Name: "caller", Video: camera(t, "alice")}),
+		callee: newConn(t, listen(t, Config{}), ConnConfig{Name: "callee", Video: camera(t, "bob")}),
+	}
+	p.seenByCaller, p.seenByCallee = observe(t, p.caller), observe(t, p.callee)
+	negotiate(t, p.caller, p.callee, OfferOptions{}, unchanged)
+	p.seenByCaller.awaitState(t, StateConnected)
+	p.seenByCallee.awaitState(t, StateConnected)
+	return p
+}
+
+func TestConn_RestartsICEFromEitherSide(t *testing.T) {
+	for _, side := range []string{"caller", "callee"} {
+		t.Run(side, func(t *testing.T) {
+			p := connected(t)
+			atCaller, atCallee := p.seenByCaller.awaitTrack(t, Video), p.seenByCallee.awaitTrack(t, Video)
+			former := outlineOf(t, p.caller.pc.CurrentLocalDescription().SDP).ufrags
+			if side == "caller" {
+				negotiate(t, p.caller, p.callee, OfferOptions{Restart: true}, unchanged)
+			} else {
+				negotiate(t, p.callee, p.caller, OfferOptions{Restart: true}, unchanged)
+			}
+			if now := outlineOf(t, p.caller.pc.CurrentLocalDescription().SDP).ufrags; now[0] == former[0] {
+				t.Error("the credentials are still the same")
+			}
+			p.seenByCaller.awaitState(t, StateConnected)
+			p.seenByCallee.awaitState(t, StateConnected)
+			for _, track := range []*RemoteTrack{atCaller, atCallee} {
+				before := track.Stats().Packets
+				await(t, "packets after the restart", func() bool { return track.Stats().Packets > before+50 })
+			}
+		})
+	}
+}
+
+func outlineOf(t *testing.T, sdp string) outline {
+	t.Helper()
+	o, err := readOutline(sdp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestConn_RenegotiatesWithoutRestart(t *testing.T) {
+	p := connected(t)
+	track := p.seenByCallee.awaitTrack(t, Video)
+	negotiate(t, p.callee, p.caller, OfferOptions{}, unchanged)
+	negotiate(t, p.caller, p.callee, OfferOptions{}, unchanged)
+	before := track.Stats().Packets
+	await(t, "packets after the renegotiation", func() bool { return track.Stats().Packets > before+50 })
+	select {
+	case candidates := <-p.seenByCaller.candidates:
+		t.Errorf("candidates trickled though all were known: %v", candidates)
+	default:
+	}
+}
+
+func TestConn_SaysWhenTheNegotiationIsInAnotherState(t *testing.T) {
+	ctx := t.Context()
+	a, b := newConn(t, listen(t, Config{}), ConnConfig{}), newConn(t, listen(t, Config{}), ConnConfig{})
+	if err := a.AcceptAnswer(ctx, Description{TypeAnswer, "v=0"}); !errors.Is(err, ErrWrongState) {
+		t.Errorf("answer without offer: %v", err)
+	}
+	offer, err := a.CreateOffer(ctx, OfferOptions{Gather: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CreateOffer(ctx, OfferOptions{}); !errors.Is(err, ErrWrongState) {
+		t.Errorf("second offer: %v", err)
+	}
+	other, err := b.CreateOffer(ctx, OfferOptions{Gather: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.AcceptOffer(ctx, offer, 0); !errors.Is(err, ErrWrongState) {
+		t.Errorf("glare: %v", err)
+	}
+	// Neither is harmed: a third party answers them both.
+	for caller, offer := range map[*Conn]Description{a: offer, b: other} {
+		callee := newConn(t, listen(t, Config{}), ConnConfig{})
+		answer, err := callee.AcceptOffer(ctx, offer, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caller.AcceptAnswer(ctx, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestConn_RefusesDescriptionsItCannotUse(t *testing.T) {
+	good, err := newConn(t, listen(t, Config{}), ConnConfig{}).CreateOffer(t.Context(), OfferOptions{Gather: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name  string
+		offer Description
+	}{
+		{"empty", Description{TypeOffer, ""}},
+		{"no SDP", Description{TypeOffer, "hello"}},
+		{"wrong type", Description{TypeAnswer, good.SDP}},
+		{"no m-line", Description{TypeOffer, "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"}},
+		{"no fingerprint", Description{TypeOffer, strings.ReplaceAll(good.SDP, "a=fingerprint", "a=x")}},
+		{"no ufrag", Description{TypeOffer, strings.ReplaceAll(good.SDP, "a=ice-ufrag", "a=x")}},
+		{"no mid", Description{TypeOffer, strings.ReplaceAll(good.SDP, "a=mid", "a=x")}},
+		{"too long", Description{TypeOffer, good.SDP + strings.Repeat("a=x\r\n", maxDescriptionLength)}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			conn := newConn(t, listen(t, Config{}), ConnConfig{})
+			if _, err := conn.AcceptOffer(t.Context(), test.offer, 0); !errors.Is(err, ErrBadDescription) {
+				t.Errorf("error %v, want ErrBadDescription", err)
+			}
+		})
+	}
+}
+
+func TestConn_TakesAnOfferWithOneBadCandidate(t *testing.T) {
+	p := pair{
+		caller: newConn(t, listen(t, Config{}), ConnConfig{Video: camera(t, "alice")}),
+		callee: newConn(t, listen(t, Config{}), ConnConfig{}),
+	}
+	observe(t, p.caller)
+	p.seenByCallee = observe(t, p.callee)
+	negotiate(t, p.caller, p.callee, OfferOptions{}, func(d Description) Description {
+		d.SDP = insertCandidates(d.SDP, []Candidate{{Candidate: "candidate:nonsense"}, {Candidate: "candidate:1 1 udp 1 nowhere.invalid 9 typ host"}}, false)
+		return d
+	})
+	readSamples(t, p.seenByCallee.awaitTrack(t, Video), 5)
+}
+
+func TestConn_TricklesWhatItFindsLater(t *testing.T) {
+	allowed := make(chan struct{})
+	server := turnServer(t, allowed)
+	a, b := listen(t, Config{}), listen(t, Config{})
+	caller := newConn(t, a, ConnConfig{Video: camera(t, "alice"), RelayOnly: true, ICEServers: []ICEServer{server}})
+	callee := newConn(t, b, ConnConfig{})
+	seenByCaller, seenByCallee := observe(t, caller), observe(t, callee)
+	negotiate(t, caller, callee, OfferOptions{Gather: 100 * time.Millisecond}, func(d Description) Description {
+		if d.Type == TypeOffer {
+			if strings.Contains(d.SDP, "a=candidate") {
+				t.Error("the offer has candidates")
+			}
+			close(allowed)
+		}
+		return d
+	})
+	var batch []Candidate
+	select {
+	case batch = <-seenByCaller.candidates:
+	case <-time.After(patience):
+		t.Fatal("no candidates trickled")
+	}
+	if len(batch) < 2 || !batch[len(batch)-1].end() {
+		t.Errorf("batch %v: want candidates and an end marker", batch)
+	}
+	ufrag := outlineOf(t, caller.pc.LocalDescription().SDP).ufrags[0]
+	for _, candidate := range batch {
+		if candidate.UsernameFragment == nil || *candidate.UsernameFragment != ufrag {
+			t.Errorf("candidate %+v does not name its generation %s", candidate, ufrag)
+		}
+		if !candidate.end() && (candidate.Mid == nil || *candidate.Mid != "0" || candidate.MLineIndex == nil) {
+			t.Errorf("candidate %+v has no mid or index", candidate)
+		}
+	}
+	if err := callee.AddCandidates(batch); err != nil {
+		t.Errorf("AddCandidates: %v", err)
+	}
+	seenByCaller.awaitState(t, StateConnected)
+	readSamples(t, seenByCallee.awaitTrack(t, Video), 5)
+}
+
+func TestConn_TakesCandidatesBeforeTheirDescription(t *testing.T) {
+	caller := newConn(t, listen(t, Config{}), ConnConfig{Video: camera(t, "alice")})
+	callee := newConn(t, listen(t, Config{}), ConnConfig{})
+	observe(t, caller)
+	seenByCallee := observe(t, callee)
+	ctx := t.Context()
+	offer, err := caller.CreateOffer(ctx, OfferOptions{Gather: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidates := outlineOf(t, offer.SDP).candidates()
+	if len(candidates) == 0 {
+		t.Fatal("no candidates")
+	}
+	offer.SDP = stripCandidates(offer.SDP)
+	if err := callee.AddCandidates(append(candidates, Candidate{})); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := callee.AcceptOffer(ctx, offer, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.SDP = stripCandidates(answer.SDP) // only the callee can make the first step
+	if err := caller.AcceptAnswer(ctx, answer); err != nil {
+		t.Fatal(err)
+	}
+	readSamples(t, seenByCallee.awaitTrack(t, Video), 5)
+}
+
+func TestConn_CreateOfferEndsWithItsContext(t *testing.T) {
+	// A TURN server that never answers keeps gathering from being complete.
+	silent := ICEServer{URLs: []string{"turn:192.0.2.99:3478"}, Username: "a", Credential: "b"}
+	conn := newConn(t, listen(t, Config{}), ConnConfig{ICEServers: []ICEServer{silent}, RelayOnly: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := conn.CreateOffer(ctx, OfferOptions{Gather: time.Hour}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want the context's", err)
+	}
+	begin := time.Now()
+	if err := conn.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	// The TURN client notices when it next repeats its request, every 1.6 s.
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("Close waited %s for a server that does not answer", took)
+	}
+}
+
+func TestConn_IsOfNoUseAfterClose(t *testing.T) {
+	conn := newConn(t, listen(t, Config{}), ConnConfig{})
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := conn.CreateOffer(context.Background(), OfferOptions{Gather: time.Hour})
+		waiting <- err
+	}()
+	for range 2 {
+		if err := conn.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if err := <-waiting; err != nil && !errors.Is(err, ErrClosed) {
+		t.Logf("an offer that was being made ended with %v", err)
+	}
+	if _, open := <-conn.Events(); open {
+		t.Error("events are still open")
+	}
+	if _, err := conn.CreateOffer(t.Context(), OfferOptions{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("CreateOffer: %v", err)
+	}
+	if _, err := conn.AcceptOffer(t.Context(), Description{}, 0); !errors.Is(err, ErrClosed) {
+		t.Errorf("AcceptOffer: %v", err)
+	}
+	if err := conn.AddCandidates([]Candidate{{}}); !errors.Is(err, ErrClosed) {
+		t.Errorf("AddCandidates: %v", err)
+	}
+	if err := conn.ReplaceAudio(nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("ReplaceAudio: %v", err)
+	}
+	if conn.State() != StateClosed || conn.Stats().State != StateClosed {
+		t.Errorf("state is %s", conn.State())
+	}
+	if _, err := conn.network.NewConn(ConnConfig{}); err != nil {
+		t.Errorf("another connection: %v", err)
+	}
+}
