@@ -126,7 +126,6 @@ func (s *Server) getMessages(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from = min(from, p.room.readable(r.user.id))
 	walk := p.back
 	if direction == "f" {
 		walk = p.forth

@@ -161,7 +161,7 @@ func TestPower_DecidesWhoSendsWhat(t *testing.T) {
 		set(c, "users", carol.id, 50)
 		set(c, "events", "m.room.power_levels", 50)
 		set(c, "events", "m.loud", 60)
-		c["events_default"] = 10
+		c["events_default"], c["redact"] = 10, 60
 	})).ok()
 	for _, test := range []struct {
 		name string
@@ -176,6 +176,7 @@ func TestPower_DecidesWhoSendsWhat(t *testing.T) {
 		{"lower the admin", func(c obj) { set(c, "users", alice.id, 0) }, 403},
 		{"remove the admin", func(c obj) { delete(c["users"].(obj), alice.id) }, 403},
 		{"touch what is above", func(c obj) { set(c, "events", "m.loud", 50) }, 403},
+		{"lower a default from above", func(c obj) { c["redact"] = 50 }, 403},
 		{"set a default above", func(c obj) { c["ban"] = 51 }, 403},
 		{"set a default below", func(c obj) { c["ban"] = 49 }, 200},
 		{"text for a number", func(c obj) { c["ban"] = "50" }, 400},
@@ -193,6 +194,18 @@ func TestPower_DecidesWhoSendsWhat(t *testing.T) {
 	bob.state(room, "m.room.power_levels", "", change(func(c obj) { set(c, "users", bob.id, 5) })).ok()
 	bob.do("PUT", in(room, "send", "m.room.message", "3"), obj{}).refused(403, codeForbidden)
 	bob.state(room, "m.room.name", "", obj{"name": "x"}).refused(403, codeForbidden)
+}
+
+func TestMembership_BanHoldsInAPublicRoom(t *testing.T) {
+	a := newAPI(t, Config{})
+	alice, bob := a.user("alice"), a.user("bob")
+	room := alice.room(nil)
+	bob.join(room)
+	alice.do("POST", in(room, "ban"), obj{"user_id": bob.id}).ok()
+	bob.do("POST", in(room, "join"), obj{}).refused(403, codeForbidden)
+	bob.state(room, "m.room.member", bob.id, obj{"membership": "join"}).refused(403, codeForbidden)
+	alice.do("POST", in(room, "unban"), obj{"user_id": bob.id}).ok()
+	bob.join(room)
 }
 
 func TestRedaction_StripsAndTells(t *testing.T) {
@@ -231,6 +244,10 @@ func TestState_OfSameContentIsTheSameEvent(t *testing.T) {
 		t.Error("other content made no event")
 	}
 	full := alice.do("GET", in(room, "state", "m.x", "k")+"?format=event", nil).ok()
+	alice.state(room, "m.room.power_levels", "", obj{"users": obj{alice.id: 100}, "state_default": 0}).ok()
+	if bobs := a.user("bob").join(room).state(room, "m.x", "k", `{"a":2}`).ok().text("event_id"); bobs == changed {
+		t.Error("another user's event of the same content was swallowed")
+	}
 	full.is(`{"a":1,"b":[2]}`, "unsigned", "prev_content").is(`"`+first+`"`, "unsigned", "replaces_state")
 	alice.state(room, "m.empty", "", obj{"x": 1}).ok()
 	alice.do("GET", in(room, "state", "m.empty")+"/", nil).ok().is("1", "x")

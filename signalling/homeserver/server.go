@@ -266,12 +266,13 @@ func (s *Server) answer(w http.ResponseWriter, hr *http.Request, out any, err er
 
 // failure is what happened to us and not to the request.
 func (s *Server) failure(hr *http.Request, err error) *refusal {
-	if hr.Context().Err() == nil {
-		s.log.Error("request failed", "method", hr.Method, "path", hr.URL.Path, "err", err)
+	if hr.Context().Err() != nil {
+		return refuse(http.StatusRequestTimeout, codeUnknown, "the request was given up")
 	}
 	if errors.Is(err, journal.ErrClosed) {
 		return refuse(http.StatusServiceUnavailable, codeUnknown, "the server is shutting down")
 	}
+	s.log.Error("request failed", "method", hr.Method, "path", hr.URL.Path, "err", err)
 	return refuse(http.StatusInternalServerError, codeUnknown, "the server could not do it")
 }
 

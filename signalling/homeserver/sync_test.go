@@ -3,6 +3,8 @@ package homeserver
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"testing"
@@ -40,6 +42,10 @@ func TestSync_ShowsWhatHappenedSinceTheToken(t *testing.T) {
 	}
 	if dig(events, 0, "room_id") != nil {
 		t.Error("events in /sync have a room_id")
+	}
+	other := a.deviceOf("bob", "OTHER").sync(since).list(append(joined, "timeline", "events")...)
+	if got := dig(other, 0, "unsigned", "transaction_id"); got != nil {
+		t.Errorf("another device of the sender sees the transaction %v", got)
 	}
 	alices := alice.sync(since).list(append(joined, "timeline", "events")...)
 	if got := dig(alices, 0, "unsigned", "transaction_id"); got != nil {
@@ -248,6 +254,40 @@ func TestRun_AnswersLongPollsAtTheEnd(t *testing.T) {
 			t.Errorf("the end took %v", took)
 		}
 		alice.do("GET", "account/whoami", nil).refused(503, codeUnknown)
+	})
+}
+
+func TestRun_WaitsForRequestsThatAreBeingServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t, Config{})
+		alice := a.user("alice")
+		body, slow := io.Pipe()
+		request := httptest.NewRequest("POST", "/_matrix/client/v3/createRoom", body)
+		request.Header.Set("Authorization", "Bearer "+alice.token)
+		answer := httptest.NewRecorder()
+		served, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(served)
+			a.handler.ServeHTTP(answer, request)
+		}()
+		synctest.Wait()
+		go func() {
+			defer close(ended)
+			a.stop()
+		}()
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Error("the end did not wait for a request")
+		default:
+		}
+		slow.Write([]byte(`{}`))
+		slow.Close()
+		<-served
+		<-ended
+		if answer.Code != 200 {
+			t.Errorf("the request was answered with %d %s", answer.Code, answer.Body)
+		}
 	})
 }
 

@@ -161,7 +161,7 @@ func (b *syncBuilder) state(j *joinedRoom, r *room, whole bool, begin, until int
 	}
 	list := new(eventList)
 	for _, e := range events {
-		if b.filter.Room.State.event(e) && (b.stateAfter || !j.shown[e.ID]) {
+		if b.filter.Room.State.event(e) {
 			list.add(e.view(b.device, b.now))
 		}
 	}
