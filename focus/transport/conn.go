@@ -65,7 +65,8 @@ type Conn struct {
 	shut sync.Once
 	gone chan struct{} // closed when Close has ended
 
-	letGo context.CancelFunc // set once: ends waiting for TURN servers
+	life  context.Context    // set once: ends when Close begins
+	letGo context.CancelFunc // set once: ends it
 
 	audio, video *outlet // set once
 
@@ -100,9 +101,8 @@ func (n *Network) NewConn(config ConnConfig) (*Conn, error) {
 		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
 	}
 	defer n.making.Done()
-	var ctx context.Context
-	ctx, c.letGo = context.WithCancel(context.Background())
-	c.pc, err = lane.api(ctx).NewPeerConnection(configuration(config, log))
+	c.life, c.letGo = context.WithCancel(context.Background())
+	c.pc, err = lane.api(c.life).NewPeerConnection(configuration(config, log))
 	if err != nil {
 		n.leave(c)
 		c.letGo()

@@ -23,6 +23,7 @@ const maxDescriptionLength = 64 << 10
 // outline is what we need to know of a remote description.
 type outline struct {
 	ufrags []string // ICE username fragments, without repeats
+	mid    string   // of the first m-line
 	media  []section
 }
 
@@ -56,6 +57,7 @@ func readOutline(text string) (outline, error) {
 		}
 	}
 	note(parsed.Attribute("ice-ufrag"))
+	o.mid, _ = parsed.MediaDescriptions[0].Attribute("mid")
 	for _, media := range parsed.MediaDescriptions {
 		note(media.Attribute("ice-ufrag"))
 		o.media = append(o.media, readSection(media))

@@ -24,7 +24,6 @@ const (
 	iceDisconnected = 5 * time.Second
 	iceFailed       = 25 * time.Second
 	iceKeepalive    = 2 * time.Second
-	stunGather      = 3 * time.Second
 	dtlsHandshake   = 20 * time.Second
 	// The first flight is lost now and then while ICE settles. 200 ms is
 	// above the round trip of a far relay (RFC 9147 section 5.8.2 allows less
@@ -134,7 +133,6 @@ func interceptors(logs logging.LoggerFactory) (*interceptor.Registry, error) {
 func settings(logs logging.LoggerFactory) webrtc.SettingEngine {
 	engine := webrtc.SettingEngine{LoggerFactory: logs}
 	engine.SetICETimeouts(iceDisconnected, iceFailed, iceKeepalive)
-	engine.SetSTUNGatherTimeout(stunGather)
 	engine.SetDTLSRetransmissionInterval(dtlsRetransmit)
 	engine.SetDTLSConnectContextMaker(func() (context.Context, func()) {
 		return context.WithTimeout(context.Background(), dtlsHandshake)

@@ -20,35 +20,66 @@ type gathering struct {
 	emit func([]Candidate) // never blocks; called without mu
 	hide bool              // relay only: not a word of our own addresses
 	done chan struct{}     // closed when there are no more
+	pion sync.Once         // it has no more
 
-	mu       sync.Mutex
-	known    []Candidate // all of the generation
-	handed   int         // how many of known were in a description or a batch
-	complete bool
-	trickle  bool // the description is out
-	over     bool // another generation or the end: say nothing more
-	ended    bool // the end marker is in the description, or sent
-	timer    *time.Timer
+	mu        sync.Mutex
+	searching int         // how many are looking: Pion, and we for reflexive ones
+	begun     bool        // we are, or were
+	known     []Candidate // all of the generation
+	handed    int         // how many of known were in a description or a batch
+	complete  bool
+	trickle   bool // the description is out
+	over      bool // another generation or the end: say nothing more
+	ended     bool // the end marker is in the description, or sent
+	timer     *time.Timer
 }
 
 func newGathering(emit func([]Candidate), hide bool) *gathering {
-	return &gathering{emit: emit, hide: hide, done: make(chan struct{})}
+	return &gathering{emit: emit, hide: hide, searching: 2, done: make(chan struct{})}
 }
 
-// add notes one candidate; nil says that there are no more.
+// add notes what Pion found; nil says that it has no more, and may come with
+// every description.
 func (g *gathering) add(candidate *webrtc.ICECandidate) {
+	if candidate == nil {
+		g.pion.Do(g.finishOne)
+		return
+	}
+	g.found(candidateFrom(candidate, g.hide))
+}
+
+// found notes one candidate.
+func (g *gathering) found(candidate Candidate) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if candidate == nil {
-		if !g.complete {
-			g.complete = true
-			close(g.done)
-		}
-	} else if candidate.TCPType != "active" {
-		// An active candidate only says that we may connect, which the other
-		// side sees when we do (RFC 6544 section 5.1): not worth a message.
-		g.known = append(g.known, candidateFrom(candidate, g.hide))
+	g.known = append(g.known, candidate)
+	g.schedule()
+}
+
+// begin reports, the first time, that reflexive candidates are to be looked
+// for: once for each generation.
+func (g *gathering) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := !g.begun
+	g.begun = true
+	return first
+}
+
+// finishOne says that one of those looking has no more.
+func (g *gathering) finishOne() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.searching--
+	if g.searching == 0 && !g.complete {
+		g.complete = true
+		close(g.done)
+		g.schedule()
 	}
+}
+
+// schedule hands out what was found, soon. g.mu is held.
+func (g *gathering) schedule() {
 	if g.trickle && g.timer == nil && !g.over {
 		g.timer = time.AfterFunc(batchWindow, g.flush)
 	}

@@ -2,6 +2,9 @@ package transport
 
 import (
 	"log/slog"
+	"net"
+	"slices"
+	"strconv"
 
 	"github.com/pion/stun/v4"
 	"github.com/pion/webrtc/v4"
@@ -46,4 +49,23 @@ func refusal(url string, server ICEServer) string {
 		return "TURN needs a user name and a credential"
 	}
 	return ""
+}
+
+// stunAddresses gives where a reflexive address can be asked for: the servers
+// that speak STUN over UDP, TURN servers among them, as "host:port".
+func stunAddresses(servers []webrtc.ICEServer) []string {
+	var addresses []string
+	for _, server := range servers {
+		for _, url := range server.URLs {
+			parsed, err := stun.ParseURI(url)
+			if err != nil || parsed.Proto != stun.ProtoTypeUDP || parsed.Scheme == stun.SchemeTypeSTUNS || parsed.Scheme == stun.SchemeTypeTURNS {
+				continue
+			}
+			address := net.JoinHostPort(parsed.Host, strconv.Itoa(parsed.Port))
+			if !slices.Contains(addresses, address) {
+				addresses = append(addresses, address)
+			}
+		}
+	}
+	return addresses
 }

@@ -225,6 +225,7 @@ func (c *Conn) describe(ctx context.Context, d webrtc.SessionDescription, gather
 		return Description{}, fmt.Errorf("connection %s: local %s: %w", c.name, d.Type, err)
 	}
 	gathering := c.current()
+	c.gatherReflexive(gathering, d.SDP)
 	timer := time.NewTimer(gather)
 	defer timer.Stop()
 	select {
@@ -237,4 +238,18 @@ func (c *Conn) describe(ctx context.Context, d webrtc.SessionDescription, gather
 	}
 	candidates, complete := gathering.handOut()
 	return Description{Type: d.Type.String(), SDP: insertCandidates(stripCandidates(d.SDP), candidates, complete)}, nil
+}
+
+// gatherReflexive looks for server-reflexive candidates beside Pion, once for
+// each ICE generation.
+func (c *Conn) gatherReflexive(g *gathering, sdp string) {
+	if !g.begin() {
+		return
+	}
+	servers := stunAddresses(c.pc.GetConfiguration().ICEServers)
+	local, err := readOutline(sdp)
+	if c.relay || len(servers) == 0 || err != nil ||
+		!c.spawn(func() { c.askReflexive(g, servers, local.ufrags[0], local.mid) }) {
+		g.finishOne()
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -156,19 +157,30 @@ func (p *ports) close() error {
 }
 
 // socket is one UDP socket. Closing it waits for its reader, which Pion's mux
-// does not.
+// does not, and it asks STUN servers (see reflexive).
 type socket struct {
 	*net.UDPConn
 	reading sync.Mutex // held by the read loop while it reads
+
+	mu     sync.Mutex
+	asked  map[transaction]chan netip.AddrPort // guarded by mu
+	asking atomic.Int32                        // how many are in asked
 }
 
-func newSocket(conn *net.UDPConn) *socket { return &socket{UDPConn: conn} }
+func newSocket(conn *net.UDPConn) *socket {
+	return &socket{UDPConn: conn, asked: make(map[transaction]chan netip.AddrPort)}
+}
 
 // ReadFromAddrPort is called by the read loop only (ice.AddrPortReaderWriter).
 func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	return s.ReadFromUDPAddrPort(b)
+	for {
+		n, from, err := s.ReadFromUDPAddrPort(b)
+		if err != nil || !s.answered(b[:n]) {
+			return n, from, err
+		}
+	}
 }
 
 // WriteToAddrPort sends one datagram.
