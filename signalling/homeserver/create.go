@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"meshfocus/signalling/message"
 )
 
 type createRequest struct {
@@ -260,9 +262,9 @@ func firstPower(creator *user, body *createRequest) (map[string]json.RawMessage,
 // callStates are the state events of a call, which everybody in a room made
 // by EnsureRoom may send.
 var callStates = []string{
-	"org.matrix.msc3401.call", "org.matrix.msc3401.call.member", "m.call", "m.call.member",
-	"org.matrix.msc4143.rtc.slot", "org.matrix.msc4143.rtc.member", "m.rtc.slot", "m.rtc.member",
-	"com.famedly.call.member",
+	message.TypeCall, message.TypeCallStable, message.TypeCallMember, message.TypeCallMemberStable,
+	message.TypeSlot, message.TypeSlotStable, message.TypeMember, message.TypeMemberStable,
+	message.TypeMemberFamedly,
 }
 
 // EnsureRoom makes sure that a room with the alias exists, in which everybody

@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"time"
-)
 
-// queryDelay is the query parameter that makes a sent event a delayed one.
-const queryDelay = "org.matrix.msc4140.delay"
+	"meshfocus/signalling/message"
+)
 
 // delayedEvent is an event that waits to be sent (MSC4140). It may be sent,
 // restarted or cancelled by who knows its ID, which is 144 random bits: a
@@ -42,8 +41,8 @@ func (s *Server) schedule(r *request, room *room, d *draft, delay time.Duration,
 	if delay > s.config.MaxDelay {
 		e := refuse(http.StatusBadRequest, codeUnknown, "the delay may be %d ms", s.config.MaxDelay.Milliseconds())
 		e.extra = map[string]any{
-			"org.matrix.msc4140.errcode":   codeMaxDelayExceeded,
-			"org.matrix.msc4140.max_delay": s.config.MaxDelay.Milliseconds(),
+			message.FeatureDelayedEvents + ".errcode":   codeMaxDelayExceeded,
+			message.FeatureDelayedEvents + ".max_delay": s.config.MaxDelay.Milliseconds(),
 		}
 		return nil, e
 	}

@@ -20,7 +20,7 @@ type device struct {
 	// the device itself should hear of.
 	keysAt int64
 
-	inbox   []message        // oldest first
+	inbox   []letter         // oldest first
 	written journal.Position // where the newest of them stands in the journal
 	txns    txnLog
 

@@ -3,6 +3,8 @@ package homeserver
 import (
 	"encoding/json"
 	"time"
+
+	"meshfocus/signalling/message"
 )
 
 // specVersions are the versions of the specification whose client-server API
@@ -13,14 +15,14 @@ var specVersions = []string{
 
 // features are the unstable ones, with whether they are on.
 var features = map[string]bool{
-	"org.matrix.msc4140":            true, // delayed events
-	"org.matrix.msc4354":            true, // sticky events
-	"org.matrix.msc4143":            true, // rtc/transports
-	"org.matrix.msc4143.stable":     true, // on the stable path too
-	"org.matrix.msc4222":            true, // state_after in /sync
-	"org.matrix.e2e_cross_signing":  true,
-	"org.matrix.msc3882":            true, // login/get_token
-	"org.matrix.simplified_msc3575": false,
+	message.FeatureDelayedEvents:          true,
+	message.FeatureSticky:                 true,
+	message.FeatureTransports:             true,
+	message.FeatureTransports + ".stable": true, // on the stable path too
+	"org.matrix.msc4222":                  true, // state_after in /sync
+	"org.matrix.e2e_cross_signing":        true,
+	"org.matrix.msc3882":                  true, // login/get_token
+	"org.matrix.simplified_msc3575":       false,
 }
 
 func (s *Server) getVersions(*request) (any, error) {
@@ -40,7 +42,7 @@ func (s *Server) getWellKnown(r *request) (any, error) {
 	}
 	answer := map[string]any{"m.homeserver": map[string]string{"base_url": base}}
 	if len(s.config.Transports) > 0 {
-		answer["org.matrix.msc4143.rtc_foci"] = s.config.Transports
+		answer[message.FeatureTransports+".rtc_foci"] = s.config.Transports
 	}
 	return answer, nil
 }
@@ -63,7 +65,7 @@ func (s *Server) getCapabilities(r *request) (any, error) {
 		"m.3pid_changes":    enabled{false},
 		"m.get_login_token": enabled{true},
 		"m.profile_fields":  map[string]any{"enabled": true, "allowed": []string{fieldName, fieldAvatar}},
-		"org.matrix.msc4140.delayed_events": map[string]any{
+		message.FeatureDelayedEvents + ".delayed_events": map[string]any{
 			"max_delay_ms":  s.config.MaxDelay.Milliseconds(),
 			"max_scheduled": s.config.MaxDelayedPerUser,
 		},

@@ -90,4 +90,10 @@ func TestNew_SaysWhatIsWrongWithTheConfiguration(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	folder := t.TempDir()
+	newAPI(t, Config{DataDir: folder}).stop()
+	if _, err := New(Config{DataDir: folder, ServerName: "renamed"}); !errors.Is(err, ErrConfig) {
+		t.Errorf("data of another name: %v", err)
+	}
+	newAPI(t, Config{DataDir: folder}).stop() // and it can be opened again after that
 }

@@ -1,5 +1,5 @@
 // Package homeserver is a single-process Matrix homeserver: enough of the
-// client-server API (v1.16, with MSC4140 delayed events, MSC4354 sticky events
+// client-server API (v1.12, with MSC4140 delayed events, MSC4354 sticky events
 // and the MSC4143 transports endpoint) for unmodified clients to meet, write
 // and call each other. `meshfocus serve` embeds it, and tests run against it.
 //

@@ -11,40 +11,36 @@ var (
 	// ErrNoUser is returned by the provisioning calls for a user that does
 	// not exist; EnsureUser creates it.
 	ErrNoUser = errors.New("no such user")
-	// ErrConfig is returned by New for a configuration that cannot work.
+	// ErrConfig is returned by New for a configuration that cannot work, also
+	// with the data that is there.
 	ErrConfig = errors.New("homeserver configuration")
 )
 
 // Codes of the client-server API, section "Common error codes" and those of
 // single endpoints.
 const (
-	codeBadJSON           = "M_BAD_JSON"
-	codeBadState          = "M_BAD_STATE"
-	codeDuplicateKey      = "M_DUPLICATE_ANNOTATION"
-	codeExclusive         = "M_EXCLUSIVE"
-	codeForbidden         = "M_FORBIDDEN"
-	codeGuestForbidden    = "M_GUEST_ACCESS_FORBIDDEN"
-	codeInvalidParam      = "M_INVALID_PARAM"
-	codeInvalidRoomState  = "M_INVALID_ROOM_STATE"
-	codeInvalidSignature  = "M_INVALID_SIGNATURE"
-	codeInvalidUsername   = "M_INVALID_USERNAME"
-	codeLimitExceeded     = "M_LIMIT_EXCEEDED"
-	codeMissingParam      = "M_MISSING_PARAM"
-	codeMissingToken      = "M_MISSING_TOKEN"
-	codeNotFound          = "M_NOT_FOUND"
-	codeNotJSON           = "M_NOT_JSON"
-	codeRoomInUse         = "M_ROOM_IN_USE"
-	codeTooLarge          = "M_TOO_LARGE"
-	codeUnknown           = "M_UNKNOWN"
-	codeUnknownToken      = "M_UNKNOWN_TOKEN"
-	codeUnrecognized      = "M_UNRECOGNIZED"
-	codeUnsupportedRoom   = "M_UNSUPPORTED_ROOM_VERSION"
-	codeUserDeactivated   = "M_USER_DEACTIVATED"
-	codeUserInUse         = "M_USER_IN_USE"
-	codeWeakPassword      = "M_WEAK_PASSWORD"
-	codeMaxDelayExceeded  = "M_MAX_DELAY_EXCEEDED"
-	codeThreepidNotFound  = "M_THREEPID_NOT_FOUND"
-	codeCannotLeaveNotice = "M_CANNOT_LEAVE_SERVER_NOTICE_ROOM"
+	codeBadJSON          = "M_BAD_JSON"
+	codeExclusive        = "M_EXCLUSIVE"
+	codeForbidden        = "M_FORBIDDEN"
+	codeGuestForbidden   = "M_GUEST_ACCESS_FORBIDDEN"
+	codeInvalidParam     = "M_INVALID_PARAM"
+	codeInvalidSignature = "M_INVALID_SIGNATURE"
+	codeInvalidUsername  = "M_INVALID_USERNAME"
+	codeLimitExceeded    = "M_LIMIT_EXCEEDED"
+	codeMissingParam     = "M_MISSING_PARAM"
+	codeMissingToken     = "M_MISSING_TOKEN"
+	codeNotFound         = "M_NOT_FOUND"
+	codeNotJSON          = "M_NOT_JSON"
+	codeRoomInUse        = "M_ROOM_IN_USE"
+	codeTooLarge         = "M_TOO_LARGE"
+	codeUnknown          = "M_UNKNOWN"
+	codeUnknownToken     = "M_UNKNOWN_TOKEN"
+	codeUnrecognized     = "M_UNRECOGNIZED"
+	codeUnsupportedRoom  = "M_UNSUPPORTED_ROOM_VERSION"
+	codeUserDeactivated  = "M_USER_DEACTIVATED"
+	codeUserInUse        = "M_USER_IN_USE"
+	codeWeakPassword     = "M_WEAK_PASSWORD"
+	codeMaxDelayExceeded = "M_MAX_DELAY_EXCEEDED"
 )
 
 // refusal is an answer that is not a success, in the words of the

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"meshfocus/signalling/homeserver/journal"
 )
 
 // loader puts the journal's values back into a model. Values come in any
@@ -97,6 +99,7 @@ func (l *loader) finish() {
 			d.txns.put(t.txn, t.Answer)
 		}
 	}
+	m.write(journal.Entry{Bucket: bucketMeta, Key: keyName, Value: []byte(m.name)})
 	m.position = m.ceiling
 	m.reserve()
 	// Whoever comes back looks at all device lists once: what changed after
@@ -107,15 +110,18 @@ func (l *loader) finish() {
 }
 
 func (d *device) sort() {
-	slices.SortFunc(d.inbox, func(a, b message) int { return cmp.Compare(a.at, b.at) })
+	slices.SortFunc(d.inbox, func(a, b letter) int { return cmp.Compare(a.at, b.at) })
 	for _, keys := range d.oneTime {
 		slices.SortFunc(keys, func(a, b oneTimeKey) int { return cmp.Compare(a.At, b.At) })
 	}
 }
 
 func (l *loader) meta(parts []string, value []byte) (err error) {
-	if parts[0] == keyCeiling {
-		l.model.ceiling, err = strconv.ParseInt(string(value), 10, 64)
+	switch name := string(value); {
+	case parts[0] == keyCeiling:
+		l.model.ceiling, err = strconv.ParseInt(name, 10, 64)
+	case parts[0] == keyName && name != l.model.name:
+		err = fmt.Errorf("%w: the data is of server %q, not %q; users and rooms cannot be renamed", ErrConfig, name, l.model.name)
 	}
 	return err
 }
@@ -183,7 +189,7 @@ func (l *loader) inbox(parts []string, value []byte) error {
 		return nil
 	}
 	at, err := strconv.ParseInt(parts[2], 16, 64)
-	d.inbox = append(d.inbox, message{at: at, event: value})
+	d.inbox = append(d.inbox, letter{at: at, event: value})
 	return err
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Buckets of the journal and the parts of their keys. Values are JSON.
 const (
-	bucketMeta     = "meta"     // keyCeiling
+	bucketMeta     = "meta"     // keyCeiling, keyName
 	bucketUser     = "user"     // user
 	bucketDevice   = "device"   // user, device
 	bucketKeys     = "keys"     // user, device
@@ -26,7 +26,8 @@ const (
 	bucketAlias    = "alias"    // alias
 	bucketDelayed  = "delayed"  // delay ID
 
-	keyCeiling = "ceiling"
+	keyCeiling = "ceiling" // see model.ceiling
+	keyName    = "name"    // of the server
 )
 
 // key joins parts, which may hold anything a client sends, into one journal

@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Class names a group of endpoints that share one rate limit.
+// Class names what shares one rate limit: a group of endpoints, or a single
+// one by method and pattern as in the table of routes, for example
+// "PUT /sendToDevice/{type}/{txn}".
 type Class string
 
-// The classes. What is not listed belongs to ClassOther.
+// The groups. What is not listed belongs to ClassOther.
 const (
 	ClassLogin    Class = "login"
 	ClassRegister Class = "register"
@@ -73,10 +75,20 @@ func (l *limiter) set(class Class, limit Limit) {
 	}
 }
 
-// allow takes a token, or says after which time one will be there.
-func (l *limiter) allow(class Class, caller string, now time.Time) (wait time.Duration, ok bool) {
+// allow takes a token from each class, or says after which time one will be
+// there.
+func (l *limiter) allow(caller string, now time.Time, classes ...Class) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, class := range classes {
+		if wait, ok := l.take(class, caller, now); !ok {
+			return wait, false
+		}
+	}
+	return 0, true
+}
+
+func (l *limiter) take(class Class, caller string, now time.Time) (wait time.Duration, ok bool) {
 	limit := l.limits[class]
 	if limit == (Limit{}) {
 		return 0, true

@@ -54,18 +54,25 @@ func TestRateLimit_IsSwitchedWhileRunning(t *testing.T) {
 	}
 }
 
+func TestRateLimit_CanBeOfOneEndpoint(t *testing.T) {
+	a := newAPI(t, Config{RateLimits: map[Class]Limit{"POST /keys/claim": {PerSecond: 1, Burst: 0}}})
+	alice := a.user("alice")
+	alice.do("POST", "keys/claim", obj{}).refused(429, codeLimitExceeded)
+	alice.do("POST", "keys/query", obj{}).ok()
+}
+
 func TestLimiter_ForgetsFullBucketsOnly(t *testing.T) {
 	l := newLimiter(map[Class]Limit{ClassLogin: {PerSecond: 1, Burst: 1}})
 	now := time.Now()
-	l.allow(ClassLogin, "kept", now.Add(time.Hour))
+	l.allow("kept", now.Add(time.Hour), ClassLogin)
 	for i := range bucketsKept {
-		l.allow(ClassLogin, string(rune(i)), now)
+		l.allow(string(rune(i)), now, ClassLogin)
 	}
-	l.allow(ClassLogin, "one more", now.Add(time.Hour))
+	l.allow("one more", now.Add(time.Hour), ClassLogin)
 	if n := len(l.buckets); n > 3 {
 		t.Errorf("%d buckets are kept", n)
 	}
-	if _, ok := l.allow(ClassLogin, "kept", now.Add(time.Hour)); ok {
+	if _, ok := l.allow("kept", now.Add(time.Hour), ClassLogin); ok {
 		t.Error("an empty bucket was forgotten and is full again")
 	}
 }

@@ -43,7 +43,8 @@ type node struct {
 
 type leaf struct {
 	route
-	names []string // of the parameters, in order
+	endpoint Class    // the route's own rate limit
+	names    []string // of the parameters, in order
 }
 
 func newRouter(routes []route) *router {
@@ -76,7 +77,7 @@ func (t *router) add(r route) {
 	if at.handlers == nil {
 		at.handlers = make(map[string]*leaf)
 	}
-	at.handlers[r.method] = &leaf{route: r, names: names}
+	at.handlers[r.method] = &leaf{route: r, endpoint: Class(r.method + " " + r.pattern), names: names}
 }
 
 // find follows segments and collects the values of parameters.

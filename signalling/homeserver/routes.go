@@ -1,12 +1,20 @@
 package homeserver
 
-import "net/http"
+import (
+	"net/http"
+
+	"meshfocus/signalling/message"
+)
 
 // routes is the table of all endpoints. Patterns stand below the API version
 // (r0, v1, v3 and unstable are one to us); those that begin with an empty
 // segment are outside of /_matrix/client.
 func routes() []route {
 	const get, post, put, remove = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	const (
+		transports = "/" + message.FeatureTransports + "/rtc/transports"
+		delayed    = "/" + message.FeatureDelayedEvents + "/delayed_events"
+	)
 	return []route{
 		// discovery.go
 		{get, "/versions", anybody, ClassOther, (*Server).getVersions},
@@ -14,7 +22,7 @@ func routes() []route {
 		{get, "/capabilities", guests, ClassOther, (*Server).getCapabilities},
 		{get, "/voip/turnServer", guests, ClassTurn, (*Server).getTurnServer},
 		{get, "/rtc/transports", guests, ClassTurn, (*Server).getTransports},
-		{get, "/org.matrix.msc4143/rtc/transports", guests, ClassTurn, (*Server).getTransports},
+		{get, transports, guests, ClassTurn, (*Server).getTransports},
 
 		// login.go, register.go
 		{get, "/login", anybody, ClassLogin, (*Server).getLogin},
@@ -110,10 +118,10 @@ func routes() []route {
 		{post, "/keys/device_signing/upload", users, ClassKeys, (*Server).uploadCrossKeys},
 
 		// delayed.go
-		{get, "/org.matrix.msc4140/delayed_events", guests, ClassDelayed, (*Server).listDelayed},
-		{get, "/org.matrix.msc4140/delayed_events/{delay}", guests, ClassDelayed, (*Server).getDelayed},
-		{post, "/org.matrix.msc4140/delayed_events/{delay}", optional, ClassDelayed, (*Server).manageDelayed},
-		{post, "/org.matrix.msc4140/delayed_events/{delay}/{action}", optional, ClassDelayed, (*Server).manageDelayed},
+		{get, delayed, guests, ClassDelayed, (*Server).listDelayed},
+		{get, delayed + "/{delay}", guests, ClassDelayed, (*Server).getDelayed},
+		{post, delayed + "/{delay}", optional, ClassDelayed, (*Server).manageDelayed},
+		{post, delayed + "/{delay}/{action}", optional, ClassDelayed, (*Server).manageDelayed},
 
 		// pushrules.go, absent.go
 		{get, "/pushrules", guests, ClassOther, (*Server).getPushRules},

@@ -3,6 +3,8 @@ package homeserver
 import (
 	"encoding/json"
 	"net/http"
+
+	"meshfocus/signalling/message"
 )
 
 func (s *Server) send(r *request) (any, error) {
@@ -10,7 +12,7 @@ func (s *Server) send(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	delay, err := r.duration(queryDelay)
+	delay, err := r.duration(message.QueryDelay)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +29,7 @@ func (s *Server) send(r *request) (any, error) {
 	}
 	txn := txnKey("send", r.param("room"), d.kind, d.txn)
 	return s.once(r, txn, func(room *room) (any, error) {
-		if r.URL.Query().Has(queryDelay) {
+		if r.URL.Query().Has(message.QueryDelay) {
 			return s.schedule(r, room, d, delay, txn)
 		}
 		return s.sendNow(r, room, d, txn)

@@ -199,7 +199,7 @@ func (s *Server) dispatch(hr *http.Request) (any, error) {
 	if err := s.authenticate(r, match.access); err != nil {
 		return nil, err
 	}
-	if wait, ok := s.limits.allow(match.class, r.caller(), r.now); !ok {
+	if wait, ok := s.limits.allow(r.caller(), r.now, match.class, match.endpoint); !ok {
 		return nil, limited(wait)
 	}
 	out, err := match.handle(s, r)

@@ -2,6 +2,8 @@ package homeserver
 
 import (
 	"net/http"
+
+	"meshfocus/signalling/message"
 )
 
 func (s *Server) putState(r *request) (any, error) {
@@ -9,7 +11,7 @@ func (s *Server) putState(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	delay, err := r.duration(queryDelay)
+	delay, err := r.duration(message.QueryDelay)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +24,7 @@ func (s *Server) putState(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.URL.Query().Has(queryDelay) {
+	if r.URL.Query().Has(message.QueryDelay) {
 		return s.schedule(r, room, d, delay, "")
 	}
 	c := s.model.begin()

@@ -2,13 +2,15 @@ package homeserver
 
 import (
 	"time"
+
+	"meshfocus/signalling/message"
 )
 
 // Sticky events (MSC4354) are message events that /sync keeps showing to
 // newcomers until they run out.
 const (
-	queryStickyUnstable = "org.matrix.msc4354.sticky_duration_ms"
-	queryStickyStable   = "sticky_duration_ms"
+	// queryStickyStable is what message.QuerySticky will be called.
+	queryStickyStable = "sticky_duration_ms"
 
 	// stickyMost is the longest duration; longer ones are cut.
 	stickyMost = time.Hour
@@ -23,7 +25,7 @@ type stickyMark struct {
 
 // stickyDuration reads the query parameter, in milliseconds.
 func stickyDuration(r *request) (int64, error) {
-	for _, name := range []string{queryStickyUnstable, queryStickyStable} {
+	for _, name := range []string{message.QuerySticky, queryStickyStable} {
 		if !r.URL.Query().Has(name) {
 			continue
 		}

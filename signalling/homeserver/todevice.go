@@ -14,8 +14,8 @@ const inboxBatch = 100
 // anyDevice addresses all devices of a user.
 const anyDevice = "*"
 
-// message is a to-device message that waits for its device.
-type message struct {
+// letter is a to-device message that waits for its device.
+type letter struct {
 	at int64 // stream position
 	// event is the message as /sync shows it, encoded once for all devices
 	// that get the same.
@@ -92,7 +92,7 @@ func (m *model) deliver(c *change, messages map[string]map[string]json.RawMessag
 		for deviceID, event := range devices {
 			for _, d := range u.addressed(deviceID) {
 				at := m.next()
-				d.inbox = append(d.inbox, message{at: at, event: event})
+				d.inbox = append(d.inbox, letter{at: at, event: event})
 				c.entries = append(c.entries, journal.Entry{Bucket: bucketInbox, Key: inboxKey(d, at), Value: event})
 				sent = append(sent, d)
 			}
@@ -122,7 +122,7 @@ func inboxKey(d *device, at int64) string { return key(d.user.id, d.id, position
 // the token that says it has them. Nobody waits for this to be written, for a
 // restart filters by the same token.
 func (d *device) acknowledge(m *model, position int64) {
-	n, _ := slices.BinarySearchFunc(d.inbox, position+1, func(msg message, p int64) int { return cmp.Compare(msg.at, p) })
+	n, _ := slices.BinarySearchFunc(d.inbox, position+1, func(msg letter, p int64) int { return cmp.Compare(msg.at, p) })
 	if n == 0 {
 		return
 	}
@@ -141,8 +141,8 @@ func (d *device) acknowledge(m *model, position int64) {
 }
 
 // waiting is the next batch of messages behind a position.
-func (d *device) waiting(position int64) []message {
-	n, _ := slices.BinarySearchFunc(d.inbox, position+1, func(msg message, p int64) int { return cmp.Compare(msg.at, p) })
+func (d *device) waiting(position int64) []letter {
+	n, _ := slices.BinarySearchFunc(d.inbox, position+1, func(msg letter, p int64) int { return cmp.Compare(msg.at, p) })
 	left := d.inbox[n:]
 	return left[:min(len(left), inboxBatch)]
 }
