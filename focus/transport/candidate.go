@@ -58,7 +58,9 @@ func (c Candidate) check() (use bool, err error) {
 	text := strings.TrimPrefix(c.Candidate, "candidate:")
 	parsed, err := ice.UnmarshalCandidate(text)
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrBadCandidate, err)
+		// Without Pion's words, which repeat the candidate: addresses of
+		// others stay out of logs.
+		return false, fmt.Errorf("%w: not as RFC 8839 section 5.1 has it", ErrBadCandidate)
 	}
 	return parsed.Component() == ice.ComponentRTP, nil
 }
@@ -102,6 +104,12 @@ func (c *Conn) useCandidates(batch []Candidate) error {
 	var faults []error
 	for _, candidate := range batch {
 		use, err := candidate.check()
+		if name := candidate.hiddenName(); err == nil && use && name != "" {
+			if c.network.config.MDNS {
+				c.spawn(func() { c.useHidden(candidate, name) })
+			}
+			continue
+		}
 		if err == nil && use {
 			err = c.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: candidate.Candidate})
 			if err != nil {

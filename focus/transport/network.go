@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/transport/v4/stdnet"
 	"github.com/pion/webrtc/v4"
@@ -36,8 +35,8 @@ type Config struct {
 	// machine.
 	Loopback bool
 	// MDNS looks up the .local names browsers hide their addresses behind.
-	// Our own addresses are never hidden. It costs each connection a
-	// multicast socket.
+	// Our own addresses are never hidden. Without it such candidates are
+	// left out.
 	MDNS bool
 	Log  *slog.Logger // nil: nothing is logged
 }
@@ -53,9 +52,11 @@ type Config struct {
 // It owns the sockets, their read loops, the source of silence (see silence)
 // and the list of connections. It ends with Close, which ends the connections.
 type Network struct {
-	config Config
-	log    *slog.Logger
-	silent *silence
+	config  Config
+	log     *slog.Logger
+	silent  *silence
+	names   *names
+	resolve func(ctx context.Context, name string) (netip.Addr, error)
 
 	mu     sync.Mutex
 	lanes  []*lane            // guarded by mu; the first is the Config's port
@@ -90,12 +91,15 @@ func Listen(config Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	names := &names{logs: pionLog{config.Log}}
 	return &Network{
-		config: config,
-		log:    config.Log,
-		silent: newSilence(),
-		lanes:  []*lane{first},
-		conns:  make(map[*Conn]struct{}),
+		config:  config,
+		log:     config.Log,
+		silent:  newSilence(),
+		names:   names,
+		resolve: names.lookup,
+		lanes:   []*lane{first},
+		conns:   make(map[*Conn]struct{}),
 	}, nil
 }
 
@@ -154,9 +158,6 @@ func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) {
 			return ok && wanted[addr.Unmap()]
 		})
 	}
-	if config.MDNS {
-		settings.SetICEMulticastDNSMode(ice.MulticastDNSModeQueryOnly)
-	}
 }
 
 // Port gives the number of the UDP port, and of the TCP port if there is one.
@@ -194,6 +195,7 @@ func (n *Network) Close() error {
 	}
 	wg.Wait()
 	n.silent.close()
+	errs = append(errs, n.names.close())
 	for _, lane := range lanes {
 		errs = append(errs, lane.ports.close())
 	}
