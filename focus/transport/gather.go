@@ -45,7 +45,12 @@ func (g *gathering) add(candidate *webrtc.ICECandidate) {
 		g.pion.Do(g.finishOne)
 		return
 	}
-	g.found(candidateFrom(candidate, g.hide))
+	// An active candidate only says that we may connect, which the other side
+	// sees when we do (RFC 6544 section 5.1). Pion finds them after the
+	// description: they would cost each pair a message of their own.
+	if candidate.TCPType != "active" {
+		g.found(candidateFrom(candidate, g.hide))
+	}
 }
 
 // found notes one candidate.
