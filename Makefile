@@ -44,6 +44,6 @@ bench: ## the benchmarks, with the machine named
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: interop
-interop: ## headless parties on a real homeserver: Dendrite, built from source
-	@internal/scripts/need gcc:gcc ffmpeg:ffmpeg ffprobe:ffmpeg
-	internal/scripts/interop
+interop: ## headless parties on a real homeserver: Synapse in a chroot (needs root)
+	@internal/scripts/need gcc:gcc ffmpeg:ffmpeg ffprobe:ffmpeg curl:curl debootstrap:debootstrap
+	@internal/scripts/interop

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"log/slog"
 	"net"
@@ -380,7 +381,15 @@ func (r *remote) room() string { return r.alias }
 // account registers a user, as anybody could.
 func (r *remote) account(t *testing.T, name string) matrix.Config {
 	t.Helper()
-	return r.keep(t, r.base, name, func() (string, error) { return register(r.base, name) })
+	return r.keep(t, r.base, name, func() (string, error) { return register(r.base, name+suffix(t)) })
+}
+
+// suffix makes names of one test different from those of another, which may
+// have used the same homeserver.
+func suffix(t *testing.T) string {
+	sum := fnv.New32a()
+	_, _ = io.WriteString(sum, t.Name())
+	return fmt.Sprintf("-%d-%x", os.Getpid(), sum.Sum32())
 }
 
 // register makes an account by open registration and returns its token.
@@ -405,11 +414,19 @@ func register(base, name string) (token string, err error) {
 
 // post sends JSON and reads JSON, whatever the status says.
 func post(url, token string, body, answer any) error {
+	return request(http.MethodPost, url, token, body, answer)
+}
+
+// request sends JSON, if any, and reads JSON.
+func request(method, url, token string, body, answer any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(text))
+	if body == nil {
+		text = nil
+	}
+	request, err := http.NewRequest(method, url, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -426,7 +443,7 @@ func post(url, token string, body, answer any) error {
 	if err != nil {
 		return err
 	}
-	if response.StatusCode >= 500 {
+	if response.StatusCode >= 500 || (response.StatusCode >= 400 && method == http.MethodGet) {
 		return fmt.Errorf("%s: %s", response.Status, text)
 	}
 	return json.Unmarshal(text, answer)
