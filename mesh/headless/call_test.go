@@ -58,7 +58,7 @@ func recordings(t *testing.T, h home) {
 // of about the same length, and not an error on the way.
 func checkRecording(t *testing.T, file string) {
 	t.Helper()
-	if out, err := exec.Command("ffmpeg", "-v", "error", "-i", file, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.Command("ffmpeg", "-v", "error", "-i", file, "-vsync", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("%s does not decode: %v\n%s", file, err, out)
 	}
 	out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_entries",
