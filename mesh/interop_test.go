@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,26 +112,17 @@ func TestReject_OfACallWeAreNotInIsSentAfterTheWait(t *testing.T) {
 	inWorld(t, func(w *world) {
 		conf := w.conference("conf", false)
 		alice := w.boot("alice").join() // in the slot, not in the conference
-		var got []message.Kind
-		zed := w.device("zed")
-		zed.play(func(_ message.Party, s message.Signal) { got = append(got, s.Kind) })
+		zed := w.device("zed").play(func(message.Party, message.Signal) {})
 		zed.joinConference(conf)
 		wait(time.Second)
-		zed.Send(alice.party, message.Signal{
-			Kind: message.Invite,
-			Envelope: message.Envelope{
-				CallID: "c", ConfID: "conf", DeviceID: "ZED", SenderSessionID: zed.session,
-				DestSessionID: alice.session, Seq: number(0),
-			},
-			Description: message.Description{Type: "offer", SDP: "v=0"},
-		}, func(error) {})
+		zed.invite(alice, conf, "c")
 		wait(20 * time.Second)
-		if len(got) != 0 {
-			t.Fatalf("rejected before we could have entered: %v", got)
+		if got := zed.hears(); got != "" {
+			t.Fatalf("rejected before we could have entered: %s", got)
 		}
 		wait(15 * time.Second)
-		if !slices.Equal(got, []message.Kind{message.Reject}) {
-			t.Errorf("got %v, want a reject", got)
+		if got := zed.hears(); got != "reject" {
+			t.Errorf("zed heard %q, want a reject", got)
 		}
 		if errs := alice.refusals(); !errors.Is(errs[len(errs)-1], mesh.ErrNotEntered) {
 			t.Errorf("refusals %v", errs)
@@ -145,12 +135,7 @@ func TestInvite_ToAnUnknownConferenceIsDroppedInSilence(t *testing.T) {
 		alice, zed := foreign(w, func(*device, message.Party, message.Signal) {})
 		wait(time.Second)
 		sent := len(w.road.Sent())
-		zed.Send(alice.party, message.Signal{
-			Kind: message.Invite,
-			Envelope: message.Envelope{
-				CallID: "c", ConfID: "nowhere", DeviceID: "ZED", SenderSessionID: zed.session, DestSessionID: alice.session,
-			},
-		}, func(error) {})
+		zed.invite(alice, membership.Key{RoomID: roomID, ConfID: "nowhere"}, "c")
 		wait(31 * time.Second)
 		if got := w.said("alice", "zed"); got != "invite" || len(w.road.Sent()) != sent+1 {
 			t.Errorf("alice said %s", got)
@@ -263,5 +248,85 @@ func TestMessages_StayBelowTheSizeOfAnEvent(t *testing.T) {
 				t.Errorf("%s takes %d bytes", word(s.Message), len(content))
 			}
 		}
+	})
+}
+
+func TestSlotAndConference_ACallStaysWhereThePeerPlacedIt(t *testing.T) {
+	inWorld(t, func(w *world) {
+		conf := w.conference("conf", false)
+		bob := w.boot("bob").join().joinConference(conf)
+		al := w.device("al").play(func(message.Party, message.Signal) {})
+		al.join().joinConference(conf)
+		wait(time.Second)
+		if l := bob.link("al"); l.Key != slot || l.State != negotiate.Waiting {
+			t.Fatalf("bob waits in %v (%v), want the slot", l.Key, l.State)
+		}
+		al.invite(bob, conf, "one")
+		wait(time.Second)
+		if l := bob.link("al"); l.Key != conf || l.State != negotiate.Calling {
+			t.Errorf("bob is %v in %v, want the conference", l.State, l.Key)
+		}
+		al.invite(bob, slot, "two")
+		wait(time.Second)
+		if l := bob.link("al"); l.Key != conf || l.CallID != "one" {
+			t.Errorf("the call moved to %v", l.Key)
+		}
+		if errs := bob.refusals(); len(errs) != 1 || !errors.Is(errs[0], mesh.ErrMetElsewhere) {
+			t.Errorf("refusals %v", errs)
+		}
+		if got := al.hears(); got != "answer" {
+			t.Errorf("al heard %q", got)
+		}
+	})
+}
+
+func TestSlotAndConference_WhoWaitsInTheConferenceMovesToTheSlot(t *testing.T) {
+	inWorld(t, func(w *world) {
+		conf := w.conference("conf", false)
+		bob := w.boot("bob").joinConference(conf)
+		al := w.device("al").play(func(message.Party, message.Signal) {})
+		al.joinConference(conf)
+		wait(time.Second)
+		if l := bob.link("al"); l.Key != conf {
+			t.Fatalf("bob waits in %v", l.Key)
+		}
+		bob.join()
+		al.join()
+		wait(time.Second)
+		if l := bob.link("al"); l.Key != slot {
+			t.Errorf("bob still waits in %v", l.Key)
+		}
+	})
+}
+
+func TestSlotAndConference_APairOfOursMeetsOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		conf := w.conference("conf", false)
+		w.boot("alice").join().joinConference(conf)
+		w.boot("bob").joinConference(conf).join()
+		wait(2 * time.Second)
+		w.connected("alice", "bob")
+		if most := w.fabric.Most("alice", "bob"); most != 1 {
+			t.Errorf("%d connections at once", most)
+		}
+	})
+}
+
+func TestSizeCap_AnInviteOfTheJoinerIsRefused(t *testing.T) {
+	inWorld(t, func(w *world) {
+		limit := func(c *mesh.Config) { c.MaxMembers = 2 }
+		bob := w.boot("bob", limit).join()
+		wait(time.Second)
+		w.boot("carol", limit).join()
+		wait(time.Second)
+		al := w.device("al").play(func(message.Party, message.Signal) {})
+		al.join()
+		wait(time.Second)
+		al.invite(bob, slot, "c")
+		wait(time.Second)
+		if errs := bob.refusals(); len(errs) != 1 || !errors.Is(errs[0], mesh.ErrMeshFull) {
+			t.Errorf("refusals %v", errs)
+		}
+		w.connected("bob", "carol")
 	})
 }

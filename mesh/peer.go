@@ -132,7 +132,7 @@ func (p *peer) run(ctx context.Context) {
 // setTimer arms the timer for what comes first.
 func (p *peer) setTimer(timer *time.Timer) {
 	at := p.machine.Deadline()
-	if limit := p.leftAt.Add(handOver); p.leaving && (at.IsZero() || limit.Before(at)) {
+	if limit := p.leftAt.Add(handOver); len(p.closeLater) > 0 && (at.IsZero() || limit.Before(at)) {
 		at = limit
 	}
 	if at.IsZero() {

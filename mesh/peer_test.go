@@ -39,7 +39,11 @@ func TestTracks_OfASecondCallWithTheSameStreamAreNewAgain(t *testing.T) {
 			p.handle(ctx, newTrack{callID, remoteTrack{streamID: "cam"}})
 			p.handle(ctx, newTrack{callID, remoteTrack{streamID: "unnamed"}})
 		}
-		if len(got) != 2 || got[0].Stream.Purpose != message.PurposeUserMedia || got[1].Link.CallID != "two" {
+		p.handle(ctx, negotiate.Event{Kind: negotiate.Received, Signals: []message.Signal{{
+			Kind: message.Invite, Envelope: message.Envelope{CallID: "three"}, // names no stream
+		}}})
+		p.handle(ctx, newTrack{"three", remoteTrack{streamID: "any"}})
+		if len(got) != 3 || got[2].Link.CallID != "three" || got[0].Stream.Purpose != message.PurposeUserMedia || got[1].Link.CallID != "two" {
 			t.Errorf("got %d tracks: %+v", len(got), got)
 		}
 	})
@@ -64,4 +68,71 @@ func TestLine_ThatCannotOpenSaysSo(t *testing.T) {
 		p.hangUpAll()
 		p.running.Wait()
 	})
+}
+
+// aMesh is a mesh whose loop is played by the test.
+func aMesh(t *testing.T) (*mesh, func(names ...string)) {
+	config := Config{Self: who("z"), SessionID: "mine", Signaller: silent{}, Connector: silent{}}.withDefaults()
+	m := newMesh(&config, membership.Session{Key: slotKey})
+	return m, func(names ...string) {
+		m.handle(t.Context(), assignment{members: members(names...), joined: map[string]bool{"@a:hs": true}})
+	}
+}
+
+func TestMesh_APeerThatIsWantedAgainIsNotEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, assign := aMesh(t)
+		assign("a")
+		p := m.peers[who("a")]
+		assign()
+		assign("a")
+		m.handle(t.Context(), peerAbsent{p}) // what it said before it was wanted again
+		if p.ended() || m.peers[who("a")] != p {
+			t.Error("the peer was ended")
+		}
+		p.end()
+		m.running.Wait()
+	})
+}
+
+func TestMesh_APeerThatWasEndedIsReplacedByANewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, assign := aMesh(t)
+		assign("a")
+		former := m.peers[who("a")]
+		assign()
+		m.handle(t.Context(), peerAbsent{former})
+		assign("a") // before the mesh has learned that it is gone
+		p := m.peers[who("a")]
+		if p == former || p.ended() {
+			t.Fatal("the device has no peer that lives")
+		}
+		m.handle(t.Context(), peerEnded{former})
+		if m.peers[who("a")] != p {
+			t.Error("the news of the former peer took the new one away")
+		}
+		p.end()
+		m.running.Wait()
+	})
+}
+
+func TestMesh_ThatLeavesTakesNobodyNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, assign := aMesh(t)
+		m.handle(t.Context(), leave{})
+		assign("a")
+		if len(m.peers) != 0 {
+			t.Error("a peer was started")
+		}
+	})
+}
+
+func TestRegistry_RemembersABoundedNumberOfRefusals(t *testing.T) {
+	r := NewRegistry(Config{})
+	for range 3 * maxRefused {
+		r.refuse(good(), ErrCleartext)
+	}
+	if len(r.refused) != maxRefused {
+		t.Errorf("%d are remembered", len(r.refused))
+	}
 }

@@ -113,3 +113,22 @@ func TestInvite_BeforeWeEnteredIsAnsweredWhenWeDo(t *testing.T) {
 		}
 	})
 }
+
+func TestRejoin_WhileFormerConnectionsStillCloseWaitsForThem(t *testing.T) {
+	inWorld(t, func(w *world) {
+		alice := w.boot("alice").join()
+		bob := w.boot("bob").join()
+		wait(2 * time.Second)
+		alice.closing = 3 * time.Second
+		for range 3 {
+			bob.crash()
+			bob = w.boot("bob").join()
+			wait(500 * time.Millisecond)
+		}
+		wait(10 * time.Second)
+		w.connected("alice", "bob")
+		if most := w.fabric.Most("alice", "bob"); most != 1 {
+			t.Errorf("alice had %d connections to bob at once", most)
+		}
+	})
+}

@@ -69,6 +69,8 @@ type device struct {
 	servers int
 	padding string         // lines added to own descriptions
 	plugs   []*simnet.Plug // of a script
+	heard   []message.Signal
+	closing time.Duration // how long connections take to close
 }
 
 func inWorld(t *testing.T, test func(w *world)) {
@@ -343,6 +345,30 @@ func (d *device) reply(to message.Party, about message.Signal, s message.Signal)
 	d.Send(to, s, func(error) {})
 }
 
+// hears lists what a scripted device heard, by kind.
+func (d *device) hears() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var words []string
+	for _, s := range d.heard {
+		words = append(words, word(s))
+	}
+	return strings.Join(words, ", ")
+}
+
+// invite sends an invite of a scripted device to another, in a session.
+func (d *device) invite(to *device, key membership.Key, callID string) {
+	offer := describe("offer", "scripted")
+	d.Send(to.party, message.Signal{
+		Kind: message.Invite,
+		Envelope: message.Envelope{
+			CallID: callID, ConfID: key.ConfID, DeviceID: d.party.DeviceID, PartyID: d.party.DeviceID,
+			SenderSessionID: d.session, DestSessionID: to.session, Seq: number(0),
+		},
+		Description: message.Description{Type: offer.Type, SDP: offer.SDP},
+	}, func(error) {})
+}
+
 func number(n uint32) *uint32 { return &n }
 
 // arrive hands a message to its device.
@@ -353,6 +379,9 @@ func (w *world) arrive(from, to string, s message.Signal) {
 	w.mu.Unlock()
 	switch {
 	case script != nil:
+		d.mu.Lock()
+		d.heard = append(d.heard, s)
+		d.mu.Unlock()
 		script(sender, s)
 	case d.registry != nil:
 		d.registry.Receive([]mesh.Received{{From: sender, Encrypted: true, Signal: s}})
@@ -603,6 +632,7 @@ func (c *conn) Events() <-chan transport.Event { return c.queue }
 func (c *conn) Stats() transport.Stats         { return transport.Stats{} }
 
 func (c *conn) Close() error {
+	time.Sleep(c.device.closing) // virtual
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
