@@ -95,24 +95,18 @@ func (c *deviceCache) find(ctx context.Context, party message.Party) (*id.Device
 	if keyless && time.Since(keylessAt) < keylessFor {
 		return nil, nil
 	}
-	known, err := c.olm.store.GetDevice(ctx, user, deviceID(party))
-	if err != nil {
-		return nil, fmt.Errorf("encryption store: %w", err)
-	}
-	if known != nil && fresh {
-		return known, nil
+	known, err := c.stored(ctx, party)
+	if err != nil || (known != nil && fresh) {
+		return known, err
 	}
 	if err = c.fetch(ctx, user); err != nil {
 		return nil, fmt.Errorf("ask for the keys of %s: %w", party, err)
 	}
-	known, err = c.olm.store.GetDevice(ctx, user, deviceID(party))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("encryption store: %w", err)
-	case known == nil:
-		return nil, c.confirmKeyless(ctx, party)
+	known, err = c.stored(ctx, party)
+	if err == nil && known == nil {
+		err = c.confirmKeyless(ctx, party)
 	}
-	return known, nil
+	return known, err
 }
 
 // fetch reads a user's device list. It counts as fresh from before the
@@ -133,28 +127,46 @@ func (c *deviceCache) fetch(ctx context.Context, user id.UserID) error {
 	return err
 }
 
-// acceptChangedKeys lets go of devices whose keys are not the ones we knew and
-// reads them anew. A device that nobody cross-signed is only as good as the
-// homeserver's word, and the homeserver could as well have shown us a new
-// device; with cross-signing the new keys have to be signed, which trusted
-// checks.
+// acceptChangedKeys makes the store believe new keys of known devices; it holds
+// on to the signing key it saw first, even over the deletion of the device. A
+// device that nobody cross-signed is only as good as the homeserver's word,
+// and the homeserver could as well have shown us a new device; with
+// cross-signing the new keys have to be signed, which trusted checks.
 func (c *deviceCache) acceptChangedKeys(ctx context.Context, user id.UserID, devices map[id.DeviceID]*id.Device) error {
-	kept := map[id.DeviceID]*id.Device{}
-	for deviceID, device := range devices {
-		if device.Trust != id.TrustStateDeviceKeyMismatch {
-			kept[deviceID] = device
+	changed := false
+	for _, device := range devices {
+		stored, err := c.olm.store.GetDevice(ctx, user, device.DeviceID)
+		if err != nil {
+			return err
+		}
+		refused := device.Trust == id.TrustStateDeviceKeyMismatch
+		if !refused && stored != nil && stored.SigningKey == device.SigningKey {
 			continue
 		}
-		c.olm.account.log.Warn("a device has new encryption keys", "party", message.Party{UserID: string(user), DeviceID: string(deviceID)}.String())
+		c.olm.account.log.Warn("a device has new encryption keys",
+			"party", message.Party{UserID: string(user), DeviceID: string(device.DeviceID)}.String())
+		if err = c.olm.store.forgetDevice(ctx, user, device.DeviceID); err != nil {
+			return err
+		}
+		changed = true
 	}
-	if len(kept) == len(devices) {
+	if !changed {
 		return nil
-	}
-	if err := c.olm.store.PutDevices(ctx, user, kept); err != nil {
-		return err
 	}
 	_, err := c.olm.machine.FetchKeys(ctx, []id.UserID{user}, true)
 	return err
+}
+
+// stored gives a device of the store; nil if it is not there or was deleted.
+func (c *deviceCache) stored(ctx context.Context, party message.Party) (*id.Device, error) {
+	device, err := c.olm.store.GetDevice(ctx, userID(party), deviceID(party))
+	if err != nil {
+		return nil, fmt.Errorf("encryption store: %w", err)
+	}
+	if device == nil || device.Deleted {
+		return nil, nil
+	}
+	return device, nil
 }
 
 // confirmKeyless makes sure that a device is missing because it has no keys,

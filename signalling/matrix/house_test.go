@@ -2,6 +2,8 @@ package matrix
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,6 +40,7 @@ type house struct {
 
 	fake   *fake              // nil with the embedded homeserver
 	server *homeserver.Server // nil with the fake
+	halt   func()
 }
 
 // engines runs a test against both homeservers.
@@ -63,14 +66,17 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	inner, guard := g.inner, g.guard
 	g.mutex.Unlock()
 	if guard != nil {
-		g.guarding.Lock()
-		done := guard(w, r)
-		g.guarding.Unlock()
-		if done {
+		if g.ask(guard, w, r) {
 			return
 		}
 	}
 	inner.ServeHTTP(w, r)
+}
+
+func (g *gate) ask(guard func(http.ResponseWriter, *http.Request) bool, w http.ResponseWriter, r *http.Request) bool {
+	g.guarding.Lock()
+	defer g.guarding.Unlock()
+	return guard(w, r)
 }
 
 func (g *gate) set(guard func(http.ResponseWriter, *http.Request) bool) {
@@ -115,8 +121,8 @@ func newEmbeddedHouse(t *testing.T, change ...func(*homeserver.Config)) *house {
 	return h
 }
 
-// boot makes an embedded homeserver and puts it behind the gate; stop ends it.
-func (h *house) boot(config homeserver.Config) (stop func()) {
+// boot makes an embedded homeserver and puts it behind the gate; halt ends it.
+func (h *house) boot(config homeserver.Config) {
 	h.t.Helper()
 	server, err := homeserver.New(config)
 	if err != nil {
@@ -125,8 +131,8 @@ func (h *house) boot(config homeserver.Config) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Run(ctx) }()
-	stop = sync.OnceFunc(func() { cancel(); <-done })
-	h.t.Cleanup(stop)
+	h.halt = sync.OnceFunc(func() { cancel(); <-done })
+	h.t.Cleanup(h.halt)
 	h.server = server
 	h.issue = func(user, device string) string {
 		if err := server.EnsureUser(user, "password of "+user); err != nil {
@@ -147,7 +153,6 @@ func (h *house) boot(config homeserver.Config) (stop func()) {
 	h.gate.mutex.Lock()
 	h.gate.inner = server.Handler()
 	h.gate.mutex.Unlock()
-	return stop
 }
 
 // config is that of a user's device, by token.
@@ -295,6 +300,16 @@ func deliver(t *testing.T, from *Account, to message.Party, signal message.Signa
 	case <-time.After(20 * time.Second):
 		t.Fatal("nobody said what became of the signal")
 		return nil
+	}
+}
+
+// post sends a to-device message past all that Send checks.
+func (h *house) post(from *Account, eventType string, to message.Party, content string) {
+	h.t.Helper()
+	body := map[string]any{"messages": map[string]any{to.UserID: map[string]any{to.DeviceID: json.RawMessage(content)}}}
+	path := clientPath("v3", "sendToDevice", eventType, rand.Text())
+	if err := from.call(h.t.Context(), http.MethodPut, path, nil, body, nil); err != nil {
+		h.t.Fatal(err)
 	}
 }
 

@@ -59,6 +59,12 @@ func openOlmStore(ctx context.Context, path string, party message.Party, pickleK
 	return store, nil
 }
 
+// forgetDevice removes a device altogether; the store itself only marks them.
+func (s *olmStore) forgetDevice(ctx context.Context, user id.UserID, device id.DeviceID) error {
+	_, err := s.DB.Exec(ctx, "DELETE FROM crypto_device WHERE user_id=$1 AND device_id=$2", user, device)
+	return err
+}
+
 func (s *olmStore) close() error { return s.database.Close() }
 
 func (s *olmStore) HasSession(ctx context.Context, key id.SenderKey) bool {

@@ -154,7 +154,10 @@ func (q *queue) finish(p *parcel, how outcome, after time.Duration, now time.Tim
 		p.notUntil = now.Add(max(after, sendPause.wait(p.attempts, random)))
 		return false
 	case outcomeLimited:
-		until := now.Add(max(after, sendPause.wait(p.attempts, random)))
+		if after <= 0 {
+			after = sendPause.wait(p.attempts, random)
+		}
+		until := now.Add(after)
 		if until.After(q.paused) {
 			q.paused = until
 		}

@@ -28,7 +28,7 @@ var syncPause = backoff{first: 500 * time.Millisecond, most: 5 * time.Second}
 // sync token, the room states and the Olm machine's receiving half. A token
 // that the server does not understand any more begins anew.
 func (a *Account) syncLoop(ctx context.Context) error {
-	since, failures := "", 0
+	since, failures, restarts := "", 0, 0
 	for {
 		response, err := a.poll(ctx, since, failures > 0)
 		switch found := classify(err); {
@@ -40,7 +40,8 @@ func (a *Account) syncLoop(ctx context.Context) error {
 			return a.explain("sync", err)
 		case found.kind == faultRefused && since != "":
 			a.log.Warn("the homeserver does not know our sync token, starting anew", "err", err)
-			since = ""
+			since, restarts = "", restarts+1
+			_ = sleep(ctx, syncPause.wait(restarts, a.random()))
 		case err != nil:
 			failures++
 			a.log.Log(ctx, levelOfFailure(found.kind, failures), "sync failed", "err", a.explain("sync", err), "failures", failures)
@@ -51,6 +52,9 @@ func (a *Account) syncLoop(ctx context.Context) error {
 				failures = 0
 			}
 			a.digest(ctx, response, since == "")
+			if since != "" {
+				restarts = 0
+			}
 			since = response.NextBatch
 		}
 	}

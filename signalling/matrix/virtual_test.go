@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -12,14 +13,25 @@ import (
 func virtual(t *testing.T, test func(*testing.T, *house)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(time.Second) }) // cancelled requests arrive still
 		fake := newFake()
 		gate := &gate{inner: fake.mux}
-		test(t, &house{t: t, gate: gate, room: fakeRoom, issue: fake.issue, fake: fake, transport: direct{gate}})
+		test(t, &house{t: t, gate: gate, room: fakeRoom, issue: fake.issue, fake: fake, transport: direct{handler: gate}})
 	})
 }
 
-// direct carries requests to a handler without a network.
-type direct struct{ handler http.Handler }
+// direct carries requests to a handler without a network. Latency, if there,
+// is what a request takes on its way there, and an answer on its way back.
+type direct struct {
+	handler http.Handler
+	latency func() time.Duration
+}
+
+func (d direct) travel() {
+	if d.latency != nil {
+		time.Sleep(d.latency())
+	}
+}
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	inner := r.Clone(r.Context())
@@ -28,15 +40,21 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		inner.Body = http.NoBody
 	}
 	recorder := httptest.NewRecorder()
-	done := make(chan struct{})
+	done, broken := make(chan struct{}), false
 	go func() {
 		defer close(done)
+		defer func() { broken = recover() == http.ErrAbortHandler }()
+		d.travel()
 		d.handler.ServeHTTP(recorder, inner)
+		d.travel()
 	}()
 	select {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	case <-done:
+		if broken {
+			return nil, io.ErrUnexpectedEOF
+		}
 		return recorder.Result(), nil
 	}
 }
