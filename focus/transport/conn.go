@@ -131,16 +131,16 @@ func configuration(config ConnConfig, log *slog.Logger) webrtc.Configuration {
 // outlets makes our ends of the two media. Silence joins the stream of the
 // video, so that the other side sees one stream.
 func (c *Conn) outlets(audio, video *LocalTrack) (*outlet, *outlet) {
-	stream := "silence"
-	var video2 *outlet
+	stream := SilentStreamID
+	var picture *outlet
 	if video != nil {
 		stream = video.StreamID()
-		video2 = newOutlet(Video, video.ID(), video.StreamID(), video)
+		picture = newOutlet(Video, video.ID(), video.StreamID(), video)
 	}
 	if audio == nil {
-		return newOutlet(Audio, "silence", stream, c.network.silent.get()), video2
+		return newOutlet(Audio, silentTrackID, stream, c.network.silent.get()), picture
 	}
-	return newOutlet(Audio, audio.ID(), audio.StreamID(), audio), video2
+	return newOutlet(Audio, audio.ID(), audio.StreamID(), audio), picture
 }
 
 // listen connects Pion's callbacks. None of them waits.

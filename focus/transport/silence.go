@@ -27,7 +27,7 @@ var silentFrame = []byte{0xf8, 0xff, 0xfe}
 const silenceInterval = 400 * time.Millisecond
 
 func newSilence() *silence {
-	track, err := NewLocalTrack(TrackConfig{Codec: Opus, ID: "silence", StreamID: "silence"})
+	track, err := NewLocalTrack(TrackConfig{Codec: Opus, ID: silentTrackID, StreamID: SilentStreamID})
 	if err != nil {
 		panic(err) // the configuration is the line above
 	}
@@ -63,3 +63,5 @@ func (s *silence) close() {
 // silence. Stream metadata has to list it: js-sdk fails on a stream that it
 // has no entry for.
 const SilentStreamID = "silence"
+
+const silentTrackID = "silence"
