@@ -277,6 +277,15 @@ func TestSlotAndConference_ACallStaysWhereThePeerPlacedIt(t *testing.T) {
 		if got := al.hears(); got != "answer" {
 			t.Errorf("al heard %q", got)
 		}
+		// A new session of the device begins where pairs meet by default.
+		al = w.device("al").play(func(message.Party, message.Signal) {})
+		al.join().joinConference(conf)
+		wait(time.Minute)
+		w.announce() // with any news of the room
+		wait(time.Second)
+		if l := bob.link("al"); l.Key != slot {
+			t.Errorf("bob waits for the new session in %v", l.Key)
+		}
 	})
 }
 

@@ -110,6 +110,25 @@ func TestEnter_AgainAfterLeavingConnectsAnew(t *testing.T) {
 	})
 }
 
+func TestEnter_WhileStillLeavingConnectsWhenThatIsDone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		alice, _, _ := trio(w)
+		alice.slow(500 * time.Millisecond)
+		left := make(chan error)
+		go func() { left <- alice.registry.Leave(context.Background()) }()
+		wait(100 * time.Millisecond)
+		alice.registry.Enter(slot) // nothing in the room has changed
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		wait(30 * time.Second)
+		w.connected("alice", "bob", "carol")
+		if most := w.fabric.Most("alice", "bob"); most != 1 {
+			t.Errorf("%d connections at once", most)
+		}
+	})
+}
+
 func TestRun_EndsWithHangupsWhenItsContextEnds(t *testing.T) {
 	inWorld(t, func(w *world) {
 		alice, _, _ := trio(w)

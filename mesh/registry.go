@@ -60,10 +60,7 @@ const maxRefused = 32
 type (
 	enter     []membership.Key
 	leaveAll  struct{ meshes chan<- []*mesh }
-	meshEnded struct {
-		key  membership.Key
-		mesh *mesh
-	}
+	meshEnded struct{ key membership.Key }
 )
 
 // NewRegistry makes a registry; Run drives it.
@@ -179,11 +176,10 @@ func (r *Registry) handle(ctx context.Context, what any) {
 			m.tell(leave{})
 		}
 		what.meshes <- slices.Collect(maps.Values(r.meshes))
-		clear(r.meshes)
 	case meshEnded:
-		if r.meshes[what.key] == what.mesh {
-			delete(r.meshes, what.key)
-		}
+		// Perhaps entered again while it was leaving.
+		delete(r.meshes, what.key)
+		r.assign(ctx, r.rooms[what.key.RoomID])
 	}
 }
 
@@ -277,7 +273,7 @@ func (r *Registry) start(ctx context.Context, session membership.Session) {
 	r.meshes[session.Key] = m
 	r.running.Go(func() {
 		m.run(ctx)
-		r.mailbox.put(meshEnded{session.Key, m})
+		r.mailbox.put(meshEnded{session.Key})
 	})
 }
 
