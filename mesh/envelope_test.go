@@ -125,7 +125,9 @@ func TestCheck_FindsTheRoomWhereTheSenderIsAMember(t *testing.T) {
 func TestCheck_ADeviceThatLingersMayEndItsCallButNotInvite(t *testing.T) {
 	o := anOutlook(aRoom("!r:hs", message.SlotRoom, false))
 	o.rooms["!r:hs"].result.Sessions[0].Members = nil
-	o.lingers = func(_ membership.Key, p message.Party, session string) bool { return p == sender && session == "theirs" }
+	o.lingers = func(_ membership.Key, p message.Party, session string) bool {
+		return p == sender && session == "theirs"
+	}
 	r := good()
 	if _, err := o.check(r); !errors.Is(err, errHold) {
 		t.Errorf("its invite: %v", err)

@@ -8,39 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"meshfocus/focus/transport"
-	"meshfocus/internal/simnet"
 	"meshfocus/mesh"
 	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
 )
-
-// foreign makes zed a scripted peer who calls nobody (z is the greatest) and
-// answers with the given signals.
-func foreign(w *world, script func(zed *device, from message.Party, s message.Signal)) (alice, zed *device) {
-	alice = w.boot("alice").join()
-	zed = w.device("zed")
-	zed.play(func(from message.Party, s message.Signal) { script(zed, from, s) })
-	zed.join()
-	return alice, zed
-}
-
-// answer connects: the scripted peer has a plug like everybody else.
-func (d *device) answer(from message.Party, invite message.Signal, first uint32) {
-	plug := d.fabric.Plug(d.name, name(from), func(simnet.PlugState) {})
-	own := plug.Credentials()
-	theirs, _ := credentials(transport.Description(invite.Description))
-	plug.SetRemote(theirs)
-	d.mu.Lock()
-	d.plugs = append(d.plugs, plug)
-	d.mu.Unlock()
-	answer := describe("answer", own)
-	d.reply(from, invite, message.Signal{
-		Kind: message.Answer, Envelope: message.Envelope{Seq: number(first)},
-		Description: message.Description{Type: answer.Type, SDP: answer.SDP},
-	})
-}
 
 func TestHydrogen_ASecondCallMayGoOnCounting(t *testing.T) {
 	inWorld(t, func(w *world) {
