@@ -50,7 +50,8 @@ type Config struct {
 	// preference; entries are objects with a string "type".
 	Transports []json.RawMessage
 
-	// MaxDelay is the longest delay of a delayed event; 0 = 24 h.
+	// MaxDelay is the longest delay of a delayed event; 0 = 24 h, and below 0
+	// there are none, which /versions then says.
 	MaxDelay time.Duration
 	// MaxDelayedPerUser is how many a user may have scheduled; 0 = 100.
 	MaxDelayedPerUser int

@@ -38,6 +38,9 @@ func (d *delayedRecord) due() time.Time { return d.Since.Add(d.Delay) }
 // schedule keeps the draft for later. The rules are asked now, so that the
 // client hears of what can never be sent, and again when it is due.
 func (s *Server) schedule(r *request, room *room, d *draft, delay time.Duration, txn string) (any, error) {
+	if s.config.MaxDelay < 0 {
+		return nil, forbidden("this server sends no delayed events")
+	}
 	if delay > s.config.MaxDelay {
 		e := refuse(http.StatusBadRequest, codeUnknown, "the delay may be %d ms", s.config.MaxDelay.Milliseconds())
 		e.extra = map[string]any{

@@ -154,6 +154,13 @@ func TestDelayed_HasLimits(t *testing.T) {
 	h.alice.do("GET", "capabilities", nil).ok().is(`{"max_delay_ms":60000,"max_scheduled":2}`, "capabilities", "org.matrix.msc4140.delayed_events")
 }
 
+func TestDelayed_CanBeSwitchedOff(t *testing.T) {
+	h := newDelayedHouse(t, Config{MaxDelay: -1})
+	h.alice.do("PUT", in(h.room, "state", memberType, "_k")+"?org.matrix.msc4140.delay=1", obj{}).refused(403, codeForbidden)
+	h.nobody().do("GET", "/_matrix/client/versions", nil).ok().is("false", "unstable_features", "org.matrix.msc4140")
+	h.alice.do("GET", "capabilities", nil).ok().is("null", "capabilities", "org.matrix.msc4140.delayed_events")
+}
+
 func TestDelayed_AsksTheRulesTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newDelayedHouse(t, Config{})

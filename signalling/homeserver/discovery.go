@@ -2,6 +2,7 @@ package homeserver
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"meshfocus/signalling/message"
@@ -13,7 +14,8 @@ var specVersions = []string{
 	"r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
 }
 
-// features are the unstable ones, with whether they are on.
+// features are the unstable ones, with whether they are on. Delayed events
+// can be switched off, see Config.MaxDelay.
 var features = map[string]bool{
 	message.FeatureDelayedEvents:          true,
 	message.FeatureSticky:                 true,
@@ -26,7 +28,9 @@ var features = map[string]bool{
 }
 
 func (s *Server) getVersions(*request) (any, error) {
-	return map[string]any{"versions": specVersions, "unstable_features": features}, nil
+	unstable := maps.Clone(features)
+	unstable[message.FeatureDelayedEvents] = s.config.MaxDelay >= 0
+	return map[string]any{"versions": specVersions, "unstable_features": unstable}, nil
 }
 
 // getWellKnown also lists the transports under the key that clients before
@@ -54,7 +58,7 @@ func (s *Server) getCapabilities(r *request) (any, error) {
 	s.model.mu.Lock()
 	password := r.user.Password != ""
 	s.model.mu.Unlock()
-	return map[string]any{"capabilities": map[string]any{
+	capabilities := map[string]any{
 		"m.change_password": enabled{password},
 		"m.room_versions": map[string]any{
 			"default":   roomVersionDefault,
@@ -65,11 +69,14 @@ func (s *Server) getCapabilities(r *request) (any, error) {
 		"m.3pid_changes":    enabled{false},
 		"m.get_login_token": enabled{true},
 		"m.profile_fields":  map[string]any{"enabled": true, "allowed": []string{fieldName, fieldAvatar}},
-		message.FeatureDelayedEvents + ".delayed_events": map[string]any{
+	}
+	if s.config.MaxDelay >= 0 {
+		capabilities[message.FeatureDelayedEvents+".delayed_events"] = map[string]any{
 			"max_delay_ms":  s.config.MaxDelay.Milliseconds(),
 			"max_scheduled": s.config.MaxDelayedPerUser,
-		},
-	}}, nil
+		}
+	}
+	return map[string]any{"capabilities": capabilities}, nil
 }
 
 // getTurnServer answers {} when there is none, as Synapse does.
