@@ -162,6 +162,7 @@ func (p *Participant) Run(ctx context.Context) error {
 	cause := context.Cause(inner)
 	stop(nil)
 	loops.Wait()
+	p.signOut(context.WithoutCancel(ctx)) // after sync, which would take it for an accident
 	p.recorder.close()
 	p.state.Store("left")
 	p.publish(Status{At: time.Now(), Party: p.Party(), RoomID: p.roomID, State: "left", Recordings: p.recorder.files()})
@@ -210,10 +211,17 @@ func (p *Participant) goodbye(ctx context.Context) {
 		}
 	})
 	both.Wait()
-	if p.config.Account.Token == "" && p.config.Account.StateDir == "" {
-		if err := p.account.Logout(ctx); err != nil {
-			p.log.Warn("the device stays logged in", "err", err)
-		}
+}
+
+// signOut ends a device that was made for this run.
+func (p *Participant) signOut(ctx context.Context) {
+	if p.config.Account.Token != "" || p.config.Account.StateDir != "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, goodbyeTime)
+	defer cancel()
+	if err := p.account.Logout(ctx); err != nil {
+		p.log.Warn("the device stays signed in", "err", err)
 	}
 }
 

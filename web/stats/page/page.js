@@ -75,16 +75,23 @@ function drawMesh(parties, links) {
     const key = [link.from, link.peer].sort().join(" ");
     pairs.set(key, [...(pairs.get(key) ?? []), link]);
   }
-  const parts = [];
+  const parts = unseen(names, pairs).map(([a, b]) => {
+    const [x1, y1] = place.get(a), [x2, y2] = place.get(b);
+    return node("line", { x1, y1, x2, y2, class: "unseen" });
+  });
+  const labels = [];
   for (const ends of pairs.values()) {
     const [x1, y1] = place.get(ends[0].from), [x2, y2] = place.get(ends[0].peer);
     const worst = ends.map((end) => grade(end.state)).sort()[0];
     const traffic = sum(ends, "in_bits_per_second");
     parts.push(node("line", { x1, y1, x2, y2, class: worst, "stroke-width": 2 + Math.min(6, Math.log10(1 + traffic / 10000) * 2) }));
-    const label = node("text", { x: (x1 + x2) / 2, y: (y1 + y2) / 2 - 8, class: "small" });
-    label.textContent = worst === "connected" ? `${rate(traffic)} · ${milliseconds(Math.max(...ends.map((end) => end.rtt_ms)))}` : ends[0].state;
-    parts.push(label);
+    // Off the middle, where lines cross.
+    const label = node("text", { x: x1 + 0.4 * (x2 - x1), y: y1 + 0.4 * (y2 - y1) + 4, class: "small" });
+    const delay = names.length > 4 ? "" : ` · ${milliseconds(Math.max(...ends.map((end) => end.rtt_ms)))}`;
+    label.textContent = worst === "connected" ? rate(traffic) + delay : ends[0].state;
+    labels.push(label);
   }
+  parts.push(...labels);
   for (const [name, [x, y]] of place) {
     parts.push(node("circle", { cx: x, cy: y, r: 26, class: own.has(name) ? "own" : "" }));
     const title = node("text", { x, y: y + 46 });
@@ -99,6 +106,11 @@ function drawMesh(parties, links) {
   const connected = [...pairs.values()].filter((ends) => ends.every((end) => end.state === "connected")).length;
   title.textContent = `${count(names.length, "device")}, ${connected} of ${count(pairs.size, "pair")} connected`;
   svg.replaceChildren(title, ...parts);
+}
+
+// unseen lists the pairs of which this daemon holds neither end.
+function unseen(names, pairs) {
+  return names.flatMap((a, i) => names.slice(i + 1).map((b) => [a, b])).filter((pair) => !pairs.has(pair.join(" ")));
 }
 
 function fillTable(links) {
@@ -137,7 +149,7 @@ function fillTable(links) {
 
 function spark(rates) {
   const top = Math.max(1, ...rates);
-  const points = rates.map((value, i) => `${(120 * i) / (historyLength - 1)},${21 - (20 * value) / top}`).join(" ");
+  const points = rates.map((value, i) => `${120 - (120 * (rates.length - 1 - i)) / (historyLength - 1)},${21 - (20 * value) / top}`).join(" ");
   const svg = node("svg", { class: "spark", viewBox: "0 0 120 22", "aria-hidden": "true" });
   svg.append(node("polyline", { points }));
   return svg;
