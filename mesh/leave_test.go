@@ -42,6 +42,24 @@ func TestLeave_TellsPeersAndLeavesTheOthersConnected(t *testing.T) {
 	})
 }
 
+func TestHangup_InOneSyncWithTheLeaveEndsThePairAtOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		alice, bob, _ := trio(w)
+		w.lag["alice"] = time.Hour // she hears of it here:
+		bob.vanish()
+		alice.registry.SetFacts(w.known())
+		alice.registry.Receive([]mesh.Received{{From: bob.party, Encrypted: true, Signal: message.Signal{
+			Kind: message.Hangup, Reason: message.ReasonUserHangup,
+			Envelope: message.Envelope{
+				CallID: alice.link("bob").CallID, ConfID: slot.ConfID, DeviceID: "BOB",
+				SenderSessionID: bob.session, DestSessionID: alice.session, Seq: number(1),
+			},
+		}}})
+		wait(10 * time.Millisecond)
+		w.unconnected("alice", "bob")
+	})
+}
+
 func TestLeave_ClosesConnectionsOnlyWhenTheHangupIsHandedOver(t *testing.T) {
 	inWorld(t, func(w *world) {
 		alice, _, _ := trio(w)

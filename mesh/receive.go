@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
 )
@@ -158,12 +157,13 @@ func (r *Registry) outlook() outlook {
 	}
 }
 
-// lingers: see outlook.
+// lingers: see outlook. The peer may not have heard yet that the membership is
+// gone, when both come in one sync response.
 func (r *Registry) lingers(key membership.Key, party message.Party, session string) bool {
 	m := r.meshes[key]
 	if m == nil {
 		return false
 	}
 	link, ok := m.link(party)
-	return ok && link.State == negotiate.Lingering && link.Session == session
+	return ok && link.State.Live() && link.Session == session
 }
