@@ -36,6 +36,9 @@ type fake struct {
 	noDelays bool
 	maxDelay time.Duration
 	limit    int // of a timeline; 0 is the filter's
+	// silent: changes of devices are not told. skew is what the clock is ahead.
+	silent bool
+	skew   time.Duration
 }
 
 type fakeDevice struct {
@@ -161,7 +164,7 @@ func (f *fake) write(sender, eventType, key string, content json.RawMessage) str
 	position := f.note()
 	event := fakeEvent{
 		position: position, Type: eventType, StateKey: &key, Sender: sender,
-		EventID: fmt.Sprintf("$%d", position), SentAt: time.Now().UnixMilli(), Content: content,
+		EventID: fmt.Sprintf("$%d", position), SentAt: time.Now().Add(f.skew).UnixMilli(), Content: content,
 	}
 	f.events = append(f.events, event)
 	f.state[stateKey{eventType, key}] = event
@@ -295,7 +298,9 @@ func (f *fake) upload(device *fakeDevice, r *http.Request) (any, error) {
 			f.keys[device.user] = map[string]json.RawMessage{}
 		}
 		f.keys[device.user][device.device] = body.Device
-		f.lists = append(f.lists, fakeEvent{position: f.note(), Sender: device.user})
+		if !f.silent {
+			f.lists = append(f.lists, fakeEvent{position: f.note(), Sender: device.user})
+		}
 	}
 	for id, key := range body.OneTime {
 		if old, ok := device.oneTime[id]; ok && string(old) != string(key) {

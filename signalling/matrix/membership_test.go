@@ -230,6 +230,10 @@ func TestMembership_TakesTheDelayTheHomeserverAllows(t *testing.T) {
 				alice, _ := h.enter(h.clear("alice", "A"))
 				_, seen := h.enter(h.clear("bob", "B"))
 				h.gate.set(func(w http.ResponseWriter, r *http.Request) bool {
+					if test.name == "from the older error" && strings.HasSuffix(r.URL.Path, "/capabilities") {
+						refuse(w, 404, "M_UNRECOGNIZED", nil)
+						return true
+					}
 					if delay := r.URL.Query().Get(message.QueryDelay); delay != "" && delay != "8000" {
 						test.refuse(w)
 						return true
@@ -249,6 +253,29 @@ func TestMembership_TakesTheDelayTheHomeserverAllows(t *testing.T) {
 			})
 		})
 	}
+}
+
+// created_ts is the homeserver's time of the first event, or clocks that differ
+// would change the order of the members.
+func TestMembership_KeepsTheServersTimeOfJoining(t *testing.T) {
+	virtual(t, func(t *testing.T, h *house) {
+		h.fake.skew = 7 * time.Minute
+		alice, _ := h.enter(h.clear("alice", "A"))
+		own := h.join(alice, MembershipConfig{Slot: true})
+		pass(time.Second)
+		_, key := own.posts[0].form.place()
+		at := stateKey{message.TypeCallMember, key}
+		first := h.fake.state[at]
+		pass(4 * time.Hour)
+		now := h.fake.state[at]
+		if now.EventID == first.EventID {
+			t.Fatal("the membership was not renewed")
+		}
+		member, err := message.ParseMember(now.Content)
+		if err != nil || member.Session.CreatedAt.UnixMilli() != first.SentAt {
+			t.Errorf("%s, %v; want created_ts %d", now.Content, err, first.SentAt)
+		}
+	})
 }
 
 func TestMembership_WithoutPower_SaysWhichEventNeedsWhichLevel(t *testing.T) {

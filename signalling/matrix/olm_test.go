@@ -233,6 +233,69 @@ func TestOlm_SaysWhatToDo_WhenTheDevicesKeysAreNotOurs(t *testing.T) {
 	})
 }
 
+// A homeserver may forget to tell of a change; a message under unknown keys
+// makes us ask.
+func TestOlm_AsksAgainWhenAMessageDoesNotFitTheKnownKeys(t *testing.T) {
+	h := newHouse(t)
+	bob, heard := h.enter(h.config("bob", "B"))
+	before := h.open(h.config("alice", "A"))
+	stop := start(t, before)
+	if err := deliver(t, before, bob.Party(), hangup(before, h.room, 1)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "the old keys", func(s *sink) bool { return len(s.received) == 1 })
+	stop()
+	h.fake.silent = true
+	renewed := h.config("alice", "A")
+	renewed.ReplaceKeys = true
+	after, _ := h.enter(renewed)
+	if err := deliver(t, after, bob.Party(), hangup(after, h.room, 2)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "the new keys", func(s *sink) bool { return len(s.received) == 2 })
+}
+
+func TestOlm_KeepsTheOrderBehindAHeldMessage(t *testing.T) {
+	virtual(t, func(t *testing.T, h *house) {
+		alice, _ := h.enter(h.config("alice", "A"))
+		bob, heard := h.enter(h.config("bob", "B"))
+		away, queries := true, 0
+		h.gate.set(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.Contains(r.Header.Get("Authorization"), "bob") {
+				return false
+			}
+			if strings.HasSuffix(r.URL.Path, "/keys/query") {
+				queries++
+			}
+			// Bob's sync is away until all have been sent; then his first
+			// question about alice's keys fails.
+			bad := away || strings.HasSuffix(r.URL.Path, "/keys/query") && queries == 1
+			if bad {
+				w.WriteHeader(http.StatusBadGateway)
+			}
+			return bad
+		})
+		h.fake.put("@owner:test", typeJoinRules, "", []byte(`{"join_rule":"knock"}`)) // ends the poll under way
+		pass(time.Second)
+		for n := range 3 {
+			if err := deliverVirtually(alice, bob.Party(), hangup(alice, h.room, n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		away, queries = false, 0
+		pass(20 * time.Second)
+		got := heard.take()
+		if len(got) != 3 || queries < 2 {
+			t.Fatalf("%d messages after %d questions", len(got), queries)
+		}
+		for n, one := range got {
+			if *one.Signal.Seq != uint32(n) {
+				t.Errorf("message %d is number %d", n, *one.Signal.Seq)
+			}
+		}
+	})
+}
+
 func TestOlm_StateDirectoryBringsTheDeviceBack(t *testing.T) {
 	engines(t, func(t *testing.T, h *house) {
 		bob, heard := h.enter(h.config("bob", "B"))
