@@ -119,6 +119,9 @@ func (b *inbox) readEncrypted(ctx context.Context, event toDeviceEvent) (Receive
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	inner, err := b.account.crypto.decrypt(ctx, event)
+	if errors.Is(err, context.Canceled) {
+		return Received{}, false // we are stopping
+	}
 	if err != nil {
 		b.unreadable.Add(1)
 		b.account.log.Warn("cannot decrypt a message", "party", event.Sender, "err", err)
