@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meshfocus/web/stats"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// buffer is an output that is read while it is written.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// eventually looks until it is true.
+func eventually(t *testing.T, limit time.Duration, what string, is func() bool, why func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %s: %s\n%s", limit, what, why())
+		}
+	}
+}
+
+// startServe runs the daemon as the command line would and returns its
+// address and what stops it.
+func startServe(t *testing.T, args ...string) (address string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var out, errs buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- run(ctx, append([]string{"--listen", "127.0.0.1:0"}, args...), streams{in: strings.NewReader(""), out: &out, err: &errs})
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if code := <-done; code != exitOK {
+			t.Errorf("serve ended with exit code %d:\n%s", code, errs.String())
+		}
+		if log := errs.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "level=WARN") {
+			t.Errorf("the log complains:\n%s", log)
+		}
+	})
+	t.Cleanup(stop)
+	printed := regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+	eventually(t, 30*time.Second, "the address is printed", func() bool {
+		address = printed.FindString(out.String())
+		return address != "" && strings.Contains(out.String(), "^C stops.")
+	}, func() string { return out.String() + errs.String() })
+	return address, stop
+}
+
+func getStatus(t *testing.T, address string) stats.Status {
+	t.Helper()
+	response, err := http.Get(address + "/status.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	var status stats.Status
+	if err := json.NewDecoder(response.Body).Decode(&status); err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+// register makes an account by open registration.
+func register(t *testing.T, address, name, password string) {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"username": name, "password": password, "auth": map[string]string{"type": "m.login.dummy"}, "inhibit_login": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Post(address+"/_matrix/client/v3/register", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("register: %s", text)
+	}
+}
+
+func TestServe_WithDefaultsACallRunsAndStopsCleanly(t *testing.T) {
+	address, stop := startServe(t)
+	var status stats.Status
+	eventually(t, 30*time.Second, "the viewer receives the card's picture and sound", func() bool {
+		status = getStatus(t, address)
+		for _, party := range status.Parties {
+			for _, link := range party.Links {
+				if party.Role == "viewer" && link.State == "connected" && link.InBitsPerSecond > 50_000 && len(link.Media) == 2 && link.RTTMs > 0 {
+					return true
+				}
+			}
+		}
+		return false
+	}, func() string { text, _ := json.MarshalIndent(status, "", " "); return string(text) })
+	if status.Lobby != "#lobby:localhost" || status.Homeserver != address || len(status.Parties) != 2 {
+		t.Errorf("the status is %+v", status)
+	}
+	stop()
+}
+
+func TestServe_KeepsItsDataAndItsDevices(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	address, stop := startServe(t, "--data", data, "--lobby-encrypt", "require")
+	connected := func() bool {
+		for _, party := range getStatus(t, address).Parties {
+			for _, link := range party.Links {
+				if link.State == "connected" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	none := func() string { return "" }
+	eventually(t, 30*time.Second, "the lobby is on call", connected, none)
+	register(t, address, "me", "a password")
+	stop()
+	address, stop = startServe(t, "--data", data, "--lobby-encrypt", "require")
+	eventually(t, 30*time.Second, "the lobby is on call again", connected, none)
+	if users := getStatus(t, address).Users; users != 4 {
+		t.Errorf("after the restart there are %d users, want host, card, viewer and the one who registered", users)
+	}
+	stop()
+}
+
+func TestServe_SaysWhenThePortIsTaken(t *testing.T) {
+	address, _ := startServe(t, "--lobby=false")
+	var out, errs buffer
+	code := run(t.Context(), []string{"serve", "--listen", strings.TrimPrefix(address, "http://")}, streams{out: &out, err: &errs})
+	if code != exitFailed || !strings.Contains(errs.String(), "--listen") || strings.Count(errs.String(), "\n") != 1 {
+		t.Errorf("exit code %d and %q", code, errs.String())
+	}
+}
+
+func TestJoin_PublishesRecordsAndPrintsJSONLines(t *testing.T) {
+	address, _ := startServe(t)
+	register(t, address, "me", "a password")
+	password := filepath.Join(t.TempDir(), "pw")
+	if err := os.WriteFile(password, []byte("a password\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	record := t.TempDir()
+	card := filepath.Join("..", "..", "internal", "testcard", "card")
+	var out, errs buffer
+	code := run(t.Context(), []string{"join", "--homeserver", address, "--user", "@me:localhost", "--password-file", password,
+		"--publish", card + ".ivf", "--publish", card + ".ogg", "--record", record, "--call", "conference", "--for", "8s", "--json", "#lobby:localhost"},
+		streams{out: &out, err: &errs})
+	if code != exitOK {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	var last line
+	best := map[string]float64{}
+	lines := bufio.NewScanner(strings.NewReader(out.String()))
+	for lines.Scan() {
+		last = line{}
+		if err := json.Unmarshal(lines.Bytes(), &last); err != nil {
+			t.Fatalf("%v in %s", err, lines.Text())
+		}
+		for _, link := range last.Links {
+			best[link.Peer] = max(best[link.Peer], link.InBitsPerSecond)
+		}
+	}
+	if best["@testcard:localhost/TESTCARD"] < 50_000 || len(best) != 2 {
+		t.Errorf("bit rates were %v", best)
+	}
+	if last.Event != "left" || len(last.Recordings) == 0 {
+		t.Errorf("the last line is %+v", last)
+	}
+	for _, file := range last.Recordings {
+		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+			t.Errorf("recording %s: %v", file, err)
+		}
+	}
+}
+
+func TestJoin_FailsWithOneLineAndItsExitCode(t *testing.T) {
+	address, _ := startServe(t, "--lobby=false")
+	register(t, address, "me", "a password")
+	letter := filepath.Join(t.TempDir(), "letter.ivf")
+	if err := os.WriteFile(letter, []byte("dear sir or madam"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		env  string
+		code int
+		says string
+	}{
+		"nobody there":     {[]string{"--homeserver", "http://127.0.0.1:1", "--user", "me", "#a:b"}, "MESHFOCUS_PASSWORD=x", exitUnreachable, "127.0.0.1:1"},
+		"wrong password":   {[]string{"--homeserver", address, "--user", "me", "#a:b"}, "MESHFOCUS_PASSWORD=x", exitRefused, "password"},
+		"unknown token":    {[]string{"--homeserver", address, "#a:b"}, "MESHFOCUS_TOKEN=x", exitRefused, "token"},
+		"no such room":     {[]string{"--homeserver", address, "--user", "me", "#nowhere:localhost"}, "MESHFOCUS_PASSWORD=a password", exitRefused, "#nowhere:localhost"},
+		"not a media file": {[]string{"--homeserver", address, "--user", "me", "--publish", letter, "#a:b"}, "MESHFOCUS_PASSWORD=a password", exitMedia, "letter.ivf"},
+		"no credentials":   {[]string{"--homeserver", address, "#a:b"}, "", exitUsage, "token"},
+		"unknown mode":     {[]string{"--homeserver", address, "--encrypt", "maybe", "#a:b"}, "MESHFOCUS_TOKEN=x", exitUsage, "require"},
+		"no homeserver":    {[]string{"#a:b"}, "MESHFOCUS_TOKEN=x", exitUsage, "--homeserver"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs buffer
+			code := run(t.Context(), append([]string{"join"}, c.args...), streams{out: &out, err: &errs, environ: []string{c.env}})
+			if code != c.code || !strings.Contains(errs.String(), c.says) || strings.Count(errs.String(), "\n") != 1 {
+				t.Errorf("exit code %d (want %d) and %q, want one line with %q", code, c.code, errs.String(), c.says)
+			}
+		})
+	}
+}
