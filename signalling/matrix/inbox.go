@@ -115,12 +115,12 @@ func (b *inbox) read(ctx context.Context, event toDeviceEvent) (Received, bool) 
 	}
 }
 
-func (b *inbox) readEncrypted(ctx context.Context, event toDeviceEvent) (Received, bool) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (b *inbox) readEncrypted(loop context.Context, event toDeviceEvent) (Received, bool) {
+	ctx, cancel := context.WithTimeout(loop, requestTimeout)
 	defer cancel()
 	inner, err := b.account.crypto.decrypt(ctx, event)
-	if errors.Is(err, context.Canceled) {
-		return Received{}, false // we are stopping
+	if loop.Err() != nil {
+		return Received{}, false // we are stopping; whatever failed, failed for that
 	}
 	if err != nil {
 		b.unreadable.Add(1)
@@ -157,6 +157,8 @@ func (b *inbox) prove(ctx context.Context, held heldMessage) (Received, bool) {
 		err = b.account.crypto.prove(ctx, held.from, held.inner)
 	}
 	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return Received{}, false // we are stopping
 	case err == nil:
 		b.encrypted.Add(1)
 		return Received{From: held.from, Encrypted: true, Signal: held.signal}, true
