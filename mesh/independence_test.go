@@ -1,6 +1,7 @@
 package mesh_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func TestSizeCap_RefusesTheJoinerAndDropsNobody(t *testing.T) {
 		}
 		joiner := w.boot("a", limit)
 		wait(time.Second)
-		if err := joiner.registry.Check(slot); !errors.Is(err, mesh.ErrMeshFull) {
+		if err := joiner.registry.Check(context.Background(), slot); !errors.Is(err, mesh.ErrMeshFull) {
 			t.Errorf("Check says %v", err)
 		}
 		joiner.join()
@@ -124,7 +125,7 @@ func TestFocus_OfAnotherKindIsRefusedInWords(t *testing.T) {
 		wait(time.Second)
 		alice := w.boot("alice")
 		wait(time.Second)
-		if err := alice.registry.Check(slot); !errors.Is(err, mesh.ErrUnsupportedFocus) {
+		if err := alice.registry.Check(context.Background(), slot); !errors.Is(err, mesh.ErrUnsupportedFocus) {
 			t.Errorf("Check says %v", err)
 		}
 		alice.join()

@@ -42,8 +42,8 @@ type assignment struct {
 
 // delivery is what one device sent, in order of arrival.
 type delivery struct {
-	from    message.Party
-	signals []message.Signal
+	from     message.Party
+	received []Received
 }
 
 // leave ends all pairs of the mesh.
@@ -94,7 +94,7 @@ func (m *mesh) handle(ctx context.Context, what any) {
 		m.assign(ctx, what)
 	case delivery:
 		if p := m.peers[what.from]; p != nil {
-			p.tell(negotiate.Event{Kind: negotiate.Received, Signals: what.signals})
+			p.tell(what.received)
 		}
 	case leave:
 		m.leaving = true

@@ -52,7 +52,9 @@ type peer struct {
 	relayOnly   bool
 	sent        int
 	received    int
-	unsent      int // messages the signaller has not answered for
+	provenCall  string // the call of the last message that came encrypted
+	clearCall   string // the call of the last one that did not
+	unsent      int    // messages the signaller has not answered for
 	since       time.Time
 	connectedAt time.Time // first
 	leaving     bool
@@ -147,8 +149,9 @@ func (p *peer) done() bool { return p.leaving && len(p.lines) == 0 }
 
 func (p *peer) handle(ctx context.Context, what any) {
 	switch what := what.(type) {
+	case []Received:
+		p.hear(ctx, what)
 	case negotiate.Event:
-		p.received += len(what.Signals)
 		if what.Kind == negotiate.Leave && !p.leaving {
 			p.leaving, p.leftAt = true, time.Now()
 		}
@@ -163,6 +166,21 @@ func (p *peer) handle(ctx context.Context, what any) {
 	case relay:
 		p.relayOnly = bool(what)
 	}
+}
+
+// hear passes messages on and notes how their calls were authenticated.
+func (p *peer) hear(ctx context.Context, received []Received) {
+	p.received += len(received)
+	signals := make([]message.Signal, len(received))
+	for i, r := range received {
+		signals[i] = r.Signal
+		if r.Encrypted {
+			p.provenCall = r.Signal.CallID
+		} else {
+			p.clearCall = r.Signal.CallID
+		}
+	}
+	p.feed(ctx, negotiate.Event{Kind: negotiate.Received, Signals: signals})
 }
 
 // feed gives the machine an event and does what it asks for.
@@ -297,6 +315,7 @@ func (p *peer) publish() *Link {
 		Attempts: m.Attempts(), Reason: reason, Detail: detail,
 		Sent: p.sent, Received: p.received,
 	}
+	link.Encrypted = link.CallID != "" && p.provenCall == link.CallID && p.clearCall != link.CallID
 	if reason != "" {
 		link.Words = negotiate.Words(reason)
 	}

@@ -66,21 +66,21 @@ func (r *Registry) deliver(ctx context.Context, passed []addressed) {
 		from message.Party
 	}
 	var order []address
-	signals := map[address][]message.Signal{}
+	received := map[address][]Received{}
 	for _, a := range passed {
 		if err := r.settle(ctx, a); err != nil {
 			r.refuse(a.Received, err)
 			continue
 		}
 		to := address{a.Key, a.From}
-		if signals[to] == nil {
+		if received[to] == nil {
 			order = append(order, to)
 		}
-		signals[to] = append(signals[to], a.Signal)
+		received[to] = append(received[to], a.Received)
 	}
 	for _, to := range order {
 		if m := r.meshes[to.Key]; m != nil {
-			m.tell(delivery{to.from, signals[to]})
+			m.tell(delivery{to.from, received[to]})
 		}
 	}
 }

@@ -45,7 +45,7 @@ type room struct {
 	invited map[message.Party]membership.Key
 }
 
-// view is what Snapshot and Check read.
+// view is what Snapshot reads.
 type view struct {
 	rooms   []Room
 	meshes  map[membership.Key]*mesh
@@ -58,8 +58,12 @@ const maxRefused = 32
 
 // Orders to the loop.
 type (
-	enter     []membership.Key
-	leaveAll  struct{ meshes chan<- []*mesh }
+	enter    []membership.Key
+	leaveAll struct{ meshes chan<- []*mesh }
+	check    struct {
+		key   membership.Key
+		reply chan<- error
+	}
 	meshEnded struct{ key membership.Key }
 )
 
@@ -170,6 +174,8 @@ func (r *Registry) handle(ctx context.Context, what any) {
 		}
 		r.assignAll(ctx)
 		r.retry(ctx)
+	case check:
+		what.reply <- r.verdict(what.key)
 	case leaveAll:
 		clear(r.entered)
 		for _, m := range r.meshes {
@@ -277,18 +283,35 @@ func (r *Registry) start(ctx context.Context, session membership.Session) {
 	})
 }
 
-// Check tells whether we could take part in a session as it is now: nil,
-// ErrUnsupportedFocus or ErrMeshFull. To be asked before joining.
-func (r *Registry) Check(key membership.Key) error {
+// Check tells whether we could take part in a session: nil, ErrUnsupportedFocus
+// or ErrMeshFull. To be asked before joining. It sees all facts that were set
+// before, and returns ctx's error if that ends first.
+func (r *Registry) Check(ctx context.Context, key membership.Key) error {
+	reply := make(chan error, 1)
+	r.mailbox.put(check{key, reply})
+	select {
+	case err := <-reply:
+		return err
+	case <-r.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// verdict is the answer to Check.
+func (r *Registry) verdict(key membership.Key) error {
+	known := r.rooms[key.RoomID]
+	if known == nil {
+		return nil
+	}
 	p := pairing{self: r.config.Self, maxMembers: r.config.MaxMembers}
-	for _, room := range r.seen.Load().rooms {
-		for _, session := range room.Sessions {
-			if session.Key != key || len(session.Members) == 0 {
-				continue
-			}
-			if err := p.refuse(session.Session, 0); err != nil {
-				return fmt.Errorf("session %s in %s: %w", key.ConfID, key.RoomID, err)
-			}
+	for _, session := range known.result.Sessions {
+		if session.Key != key || len(session.Members) == 0 {
+			continue
+		}
+		if err := p.refuse(session, 0); err != nil {
+			return fmt.Errorf("session %s in %s: %w", key.ConfID, key.RoomID, err)
 		}
 	}
 	return nil

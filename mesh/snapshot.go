@@ -74,6 +74,9 @@ type Link struct {
 	Reason message.Reason
 	Words  string
 	Detail string
+	// Encrypted: every message of the present call came encrypted from that
+	// device, so its media is authenticated end to end.
+	Encrypted bool
 	// Sent and Received count call messages of the pair.
 	Sent, Received int
 	// Stats of the connection; nil without one.

@@ -156,7 +156,7 @@ func partyOf(s headless.Status, role string) stats.Party {
 			LossInPercent: 100 * link.LossIn, LossOutPercent: 100 * link.LossOut,
 			InBitsPerSecond: link.InBitsPerSecond, OutBitsPerSecond: link.OutBitsPerSecond,
 			BytesIn: link.BytesIn, BytesOut: link.BytesOut, Media: link.Media(), Path: link.Path(),
-			MessagesSent: link.Sent, MessagesReceived: link.Received, Attempts: link.Attempts,
+			Encrypted: link.Encrypted, MessagesSent: link.Sent, MessagesReceived: link.Received, Attempts: link.Attempts,
 		}
 		if link.State != negotiate.Connected {
 			shown.Reason = link.Words

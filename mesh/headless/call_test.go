@@ -97,7 +97,13 @@ func TestCall_InAConferenceTooAndWithOrWithoutEncryption(t *testing.T) {
 			t.Parallel()
 			h := startHome(t)
 			join := func(c *Config) { c.Account.Encrypt = mode; c.CallID = "conference" }
-			allFlow(t, patience, startParty(t, h, "alice", join), startParty(t, h, "bob", join))
+			alice, bob := startParty(t, h, "alice", join), startParty(t, h, "bob", join)
+			allFlow(t, patience, alice, bob)
+			for _, l := range []Link{alice.link(bob.Party()), bob.link(alice.Party())} {
+				if l.Encrypted != (mode != matrix.EncryptOff) {
+					t.Errorf("with %s the link to %s says encrypted: %t", mode, l.Peer, l.Encrypted)
+				}
+			}
 		})
 	}
 }

@@ -180,7 +180,7 @@ func (p *Participant) enter(ctx, inner context.Context, run func(string, func(co
 		return ctx.Err()
 	}
 	for _, key := range p.membership.Keys() {
-		if err := p.registry.Check(key); err != nil {
+		if err := p.registry.Check(ctx, key); err != nil {
 			return fmt.Errorf("cannot join the call: %w", err)
 		}
 	}
