@@ -102,7 +102,7 @@ func (n *Network) NewConn(config ConnConfig) (*Conn, error) {
 	}
 	defer n.making.Done()
 	c.life, c.letGo = context.WithCancel(context.Background())
-	c.pc, err = lane.api(c.life).NewPeerConnection(configuration(config, log))
+	c.pc, err = lane.api(c.life, config.RelayOnly).NewPeerConnection(configuration(config, log))
 	if err != nil {
 		n.leave(c)
 		c.letGo()

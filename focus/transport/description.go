@@ -147,3 +147,22 @@ func insertCandidates(text string, candidates []Candidate, complete bool) string
 	split := first + 2 + second + 2
 	return text[:split] + lines.String() + text[split:]
 }
+
+// withoutPromises makes lines inactive on which we would say that we send but
+// have nothing to: the answer to an offer to receive only (RFC 9429 section
+// 5.3.1). Pion writes sendonly there. The lines are named by their mids.
+func withoutPromises(text string, empty map[string]bool) string {
+	head, rest, found := strings.Cut(text, "\r\nm=")
+	if !found || len(empty) == 0 {
+		return text
+	}
+	sections := strings.Split(rest, "\r\nm=")
+	for i, section := range sections {
+		_, after, _ := strings.Cut(section, "\r\na=mid:")
+		mid, _, _ := strings.Cut(after, "\r\n")
+		if empty[mid] {
+			sections[i] = strings.Replace(section, "\r\na=sendonly", "\r\na=inactive", 1)
+		}
+	}
+	return head + "\r\nm=" + strings.Join(sections, "\r\nm=")
+}

@@ -237,7 +237,19 @@ func (c *Conn) describe(ctx context.Context, d webrtc.SessionDescription, gather
 		return Description{}, ErrClosed
 	}
 	candidates, complete := gathering.handOut()
-	return Description{Type: d.Type.String(), SDP: insertCandidates(stripCandidates(d.SDP), candidates, complete)}, nil
+	text := insertCandidates(stripCandidates(d.SDP), candidates, complete)
+	return Description{Type: d.Type.String(), SDP: withoutPromises(text, c.empty())}, nil
+}
+
+// empty gives the mids of the lines we have nothing to send on.
+func (c *Conn) empty() map[string]bool {
+	mids := make(map[string]bool)
+	for _, transceiver := range c.pc.GetTransceivers() {
+		if transceiver.Sender() == nil {
+			mids[transceiver.Mid()] = true
+		}
+	}
+	return mids
 }
 
 // gatherReflexive looks for server-reflexive candidates beside Pion, once for

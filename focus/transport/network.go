@@ -75,8 +75,11 @@ type lane struct {
 }
 
 // api prepares Pion for one connection, which ends with the context.
-func (l *lane) api(ctx context.Context) *webrtc.API {
+func (l *lane) api(ctx context.Context, relayOnly bool) *webrtc.API {
 	settings := l.settings
+	if relayOnly {
+		settings.SetRelayAcceptanceMinWait(0) // nothing better can come
+	}
 	settings.SetNet(&outside{l.interfaces, ctx})
 	return webrtc.NewAPI(webrtc.WithMediaEngine(l.codecs), webrtc.WithInterceptorRegistry(l.interceptors), webrtc.WithSettingEngine(settings))
 }
