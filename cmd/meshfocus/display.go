@@ -75,7 +75,10 @@ func (d *display) write(event string, s headless.Status) {
 
 // changes writes a line when the state of a link changed.
 func (d *display) changes(s headless.Status) {
-	if !d.begun && s.State == "joined" {
+	if s.State != "joined" {
+		return // that everybody is gone when we leave is no news
+	}
+	if !d.begun {
 		d.begun = true
 		fmt.Fprintf(d.out, "joined %s as %s\n", s.RoomID, s.Party)
 	}

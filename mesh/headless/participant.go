@@ -158,6 +158,7 @@ func (p *Participant) Run(ctx context.Context) error {
 	} else if ctx.Err() != nil {
 		err = nil // asked to stop while joining
 	}
+	p.state.Store("leaving")
 	p.goodbye(context.WithoutCancel(ctx))
 	cause := context.Cause(inner)
 	stop(nil)

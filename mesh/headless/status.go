@@ -14,7 +14,7 @@ type Status struct {
 	At     time.Time
 	Party  message.Party
 	RoomID string
-	// State is "joining", "joined" or "left".
+	// State is "joining", "joined", "leaving" or "left".
 	State string
 	// Trouble says in words why the call is not as it should be; empty if it
 	// is.

@@ -299,9 +299,3 @@ func (r *room) count(membership string) int {
 	}
 	return n
 }
-
-// fields unmarshals the content of a state event with an empty key.
-func (r *room) fields(kind string, into any) bool {
-	e := r.state[stateSlot{kind, ""}]
-	return e != nil && json.Unmarshal(e.Content, into) == nil
-}

@@ -31,7 +31,7 @@ type Party struct {
 	Party string `json:"party"` // @user:server/DEVICE
 	Role  string `json:"role"`  // what it is for, in a word or two
 	Room  string `json:"room"`
-	State string `json:"state"` // "joining", "joined" or "left"
+	State string `json:"state"` // "joining", "joined", "leaving" or "left"
 	// MediaPort is the UDP and TCP port of its media.
 	MediaPort int `json:"media_port,omitempty"`
 	// Trouble says in words why the call is not as it should be.
