@@ -2,7 +2,6 @@ package homeserver
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"time"
 
