@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
 )
 
 // Stats is a snapshot of one connection. Counters run from its beginning;
@@ -80,16 +81,9 @@ func (c *Conn) Stats() Stats {
 	stats := Stats{State: c.State(), ICE: c.pc.ICEConnectionState().String(), Signalling: c.pc.SignalingState().String()}
 	dtls := c.pc.SCTP().Transport()
 	stats.DTLS = dtls.State().String()
-	ice := dtls.ICETransport()
-	if pair, err := ice.GetSelectedCandidatePair(); err == nil && pair != nil {
-		stats.Pair = CandidatePair{
-			Local: pair.Local.Typ.String(), Remote: pair.Remote.Typ.String(),
-			Protocol:     pair.Local.Protocol.String(),
-			LocalAddress: net.JoinHostPort(pair.Local.Address, strconv.Itoa(int(pair.Local.Port))),
-		}
-		if measured, ok := ice.GetSelectedCandidatePairStats(); ok {
-			stats.RTT = time.Duration(measured.CurrentRoundTripTime * float64(time.Second))
-		}
+	switch stats.State {
+	case StateConnected, StateDisconnected, StateFailed:
+		stats.path(dtls.ICETransport())
 	}
 	for _, o := range []*outlet{c.audio, c.video} {
 		if o != nil {
@@ -103,6 +97,23 @@ func (c *Conn) Stats() Stats {
 		stats.Received = append(stats.Received, track.Stats())
 	}
 	return stats
+}
+
+// path takes the pair that ICE has chosen. Not to be called before a
+// connection was seen connected: Pion's transport races with its own start.
+func (s *Stats) path(ice *webrtc.ICETransport) {
+	pair, err := ice.GetSelectedCandidatePair()
+	if err != nil || pair == nil {
+		return
+	}
+	s.Pair = CandidatePair{
+		Local: pair.Local.Typ.String(), Remote: pair.Remote.Typ.String(),
+		Protocol:     pair.Local.Protocol.String(),
+		LocalAddress: net.JoinHostPort(pair.Local.Address, strconv.Itoa(int(pair.Local.Port))),
+	}
+	if measured, ok := ice.GetSelectedCandidatePairStats(); ok {
+		s.RTT = time.Duration(measured.CurrentRoundTripTime * float64(time.Second))
+	}
 }
 
 // report takes in what a receiver says of the stream.
