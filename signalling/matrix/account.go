@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 
 	"maunium.net/go/mautrix"
 
@@ -41,6 +40,7 @@ type Account struct {
 	outbox *outbox
 	turn   *turnCache
 	inbox  *inbox
+	noted  noted
 
 	closing sync.Once
 }
@@ -85,6 +85,7 @@ func (a *Account) open(ctx context.Context) (err error) {
 	a.inbox = newInbox(a)
 	a.outbox = newOutbox(a)
 	if a.config.Encrypt == EncryptOff {
+		a.warnOfKeys(ctx)
 		return nil
 	}
 	a.crypto, err = openOlm(ctx, a)
@@ -190,6 +191,3 @@ func (a *Account) Close() error {
 
 // random gives a number in [0, 1) for jitter.
 func (a *Account) random() float64 { return rand.Float64() }
-
-// pace bounds a request that must not hold up a heartbeat.
-const pace = 5 * time.Second

@@ -36,16 +36,18 @@ type deviceCache struct {
 	doubted map[id.UserID]time.Time
 }
 
-func (c *deviceCache) init(olm *olmMachine) {
-	c.olm = olm
-	c.fresh = map[id.UserID]bool{}
-	c.keyless = map[message.Party]time.Time{}
-	c.doubted = map[id.UserID]time.Time{}
+func newDeviceCache(olm *olmMachine) *deviceCache {
+	return &deviceCache{
+		olm:     olm,
+		fresh:   map[id.UserID]bool{},
+		keyless: map[message.Party]time.Time{},
+		doubted: map[id.UserID]time.Time{},
+	}
 }
 
 // devicesChanged marks users whose devices have to be asked for again.
 func (m *olmMachine) devicesChanged(users []string) {
-	c := &m.devices
+	c := m.devices
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	for _, user := range users {
@@ -55,7 +57,7 @@ func (m *olmMachine) devicesChanged(users []string) {
 
 // allChanged is devicesChanged for everybody: the sync began anew.
 func (m *olmMachine) allChanged() {
-	c := &m.devices
+	c := m.devices
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	clear(c.fresh)

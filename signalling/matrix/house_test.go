@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 // house is a homeserver behind real HTTP, with a gate in front of it that can
 // refuse requests. It is the fake of this package or the embedded one.
 type house struct {
-	t    *testing.T
+	t    testing.TB
 	http *httptest.Server
 	gate *gate
 	room string
@@ -79,6 +79,13 @@ func (g *gate) ask(guard func(http.ResponseWriter, *http.Request) bool, w http.R
 	return guard(w, r)
 }
 
+// between changes what a guard looks at, while no request is with it.
+func (g *gate) between(change func()) {
+	g.guarding.Lock()
+	defer g.guarding.Unlock()
+	change()
+}
+
 func (g *gate) set(guard func(http.ResponseWriter, *http.Request) bool) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -98,7 +105,7 @@ func (g *gate) count(part string) int {
 }
 
 // newHouse starts the fake homeserver over real HTTP.
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	fake := newFake()
 	h := &house{t: t, gate: &gate{inner: fake.mux}, room: fakeRoom, issue: fake.issue, fake: fake}
@@ -108,7 +115,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // newEmbeddedHouse starts the embedded homeserver over real HTTP.
-func newEmbeddedHouse(t *testing.T, change ...func(*homeserver.Config)) *house {
+func newEmbeddedHouse(t testing.TB, change ...func(*homeserver.Config)) *house {
 	t.Helper()
 	config := homeserver.Config{ServerName: "test"}
 	for _, c := range change {
@@ -180,7 +187,7 @@ func (h *house) open(config Config) *Account {
 }
 
 // start runs an account until the test ends or stop is called.
-func start(t *testing.T, account *Account) (stop func()) {
+func start(t testing.TB, account *Account) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- account.Run(ctx) }()
@@ -239,7 +246,7 @@ func (s *sink) note(change func()) {
 }
 
 // wait blocks until the condition holds; it is called with the mutex held.
-func (s *sink) wait(t *testing.T, what string, condition func(*sink) bool) {
+func (s *sink) wait(t testing.TB, what string, condition func(*sink) bool) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
 	for {
@@ -326,7 +333,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 }
 
 // testLog shows everything when asked by MESHFOCUS_TEST_LOG.
-func testLog(t *testing.T) *slog.Logger {
+func testLog(t testing.TB) *slog.Logger {
 	if os.Getenv("MESHFOCUS_TEST_LOG") == "" {
 		return slog.New(slog.DiscardHandler)
 	}

@@ -204,7 +204,7 @@ func (b *inbox) readClear(ctx context.Context, event toDeviceEvent) (Received, b
 		return Received{}, false
 	case b.account.config.mode(b.inEncryptedRoom(signal, from)) == EncryptRequire:
 		b.refusedClear.Add(1)
-		if b.account.crypto.firstRefusal(from) {
+		if b.account.noted.first("refused cleartext", from) {
 			b.account.log.Warn("refused cleartext: encryption is required here, and the other side does not encrypt",
 				"party", from.String(), "room", signal.RoomID)
 		}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync"
 
 	"github.com/rs/zerolog"
+
+	"meshfocus/signalling/message"
 )
 
 // levelOfFailure keeps a lasting failure from filling the log: the first one
@@ -16,6 +19,27 @@ func levelOfFailure(kind faultKind, failures int) slog.Level {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug
+}
+
+// noted remembers what was said already. Any goroutine may ask.
+type noted struct {
+	mutex sync.Mutex
+	said  map[string]bool // guarded by mutex
+}
+
+// first reports true once for a matter and a party.
+func (n *noted) first(matter string, party message.Party) bool {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	key := matter + " " + party.String()
+	if n.said[key] {
+		return false
+	}
+	if n.said == nil {
+		n.said = map[string]bool{}
+	}
+	n.said[key] = true
+	return true
 }
 
 // libraryLog bridges mautrix' zerolog to slog: warnings and errors only, at

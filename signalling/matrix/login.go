@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 
+	"maunium.net/go/mautrix"
+
 	"meshfocus/signalling/message"
 )
 
@@ -154,6 +156,35 @@ func (a *Account) logIn(ctx context.Context, deviceID string) error {
 	}
 	a.client.AccessToken = answer.Token
 	return a.become(message.Party{UserID: answer.UserID, DeviceID: answer.DeviceID})
+}
+
+// publishedKeys asks what the homeserver tells others about our device; nil
+// when it has no keys.
+func (a *Account) publishedKeys(ctx context.Context) (*mautrix.DeviceKeys, error) {
+	self := a.party
+	var answer *mautrix.RespQueryKeys
+	err := a.patiently(ctx, func(ctx context.Context) (err error) {
+		answer, err = a.client.QueryKeys(ctx, &mautrix.ReqQueryKeys{
+			DeviceKeys: mautrix.DeviceKeysRequest{userID(self): {deviceID(self)}},
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	keys, ok := answer.DeviceKeys[userID(self)][deviceID(self)]
+	if !ok {
+		return nil, nil
+	}
+	return &keys, nil
+}
+
+// warnOfKeys tells when encryption is off for a device that has published
+// keys: others will encrypt to it, and it cannot read that.
+func (a *Account) warnOfKeys(ctx context.Context) {
+	if keys, err := a.publishedKeys(ctx); err == nil && keys != nil {
+		a.log.Warn("encryption is off, but this device has published keys: peers that encrypt will not be understood; use another device")
+	}
 }
 
 // become settles who we are, and stores it.

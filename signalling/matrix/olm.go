@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,10 +34,7 @@ type olmMachine struct {
 	account *Account
 	machine *crypto.OlmMachine
 	store   *olmStore
-	devices deviceCache
-
-	mutex   sync.Mutex
-	refused map[message.Party]bool // guarded by mutex
+	devices *deviceCache
 
 	// owned by the sync loop
 	fallbackAt time.Time // of the last upload of a fallback key
@@ -66,10 +64,9 @@ func openOlm(ctx context.Context, a *Account) (*olmMachine, error) {
 		account: a,
 		store:   store,
 		machine: crypto.NewOlmMachine(a.client, &log, store, noRooms{}),
-		refused: map[message.Party]bool{},
 	}
 	m.machine.DisableDeviceChangeKeyRotation = true // concerns Megolm only
-	m.devices.init(m)
+	m.devices = newDeviceCache(m)
 	if err = m.publish(ctx); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -83,7 +80,7 @@ func (m *olmMachine) publish(ctx context.Context) error {
 	}
 	own := m.machine.GetAccount()
 	own.Keys() // cached now, read by several goroutines later
-	published, err := m.publishedKeys(ctx)
+	published, err := m.account.publishedKeys(ctx)
 	if err != nil {
 		return m.account.explain("ask for our own device's keys", err)
 	}
@@ -116,27 +113,6 @@ func (m *olmMachine) publish(ctx context.Context) error {
 	return nil
 }
 
-// publishedKeys asks what the homeserver tells others about our device; nil
-// when it has no keys.
-func (m *olmMachine) publishedKeys(ctx context.Context) (*mautrix.DeviceKeys, error) {
-	self := m.account.party
-	var answer *mautrix.RespQueryKeys
-	err := m.account.patiently(ctx, func(ctx context.Context) (err error) {
-		answer, err = m.account.client.QueryKeys(ctx, &mautrix.ReqQueryKeys{
-			DeviceKeys: mautrix.DeviceKeysRequest{userID(self): {deviceID(self)}},
-		})
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	keys, ok := answer.DeviceKeys[userID(self)][deviceID(self)]
-	if !ok {
-		return nil, nil
-	}
-	return &keys, nil
-}
-
 // scatterKeyIDs lets a new account count its one-time keys from a random
 // number: a device that lost its store must not meet its own old key IDs,
 // which homeservers refuse to overwrite.
@@ -149,17 +125,6 @@ func scatterKeyIDs(own *crypto.OlmAccount) {
 func (m *olmMachine) close() error {
 	m.machine.Destroy()
 	return m.store.close()
-}
-
-// firstRefusal reports true once per device.
-func (m *olmMachine) firstRefusal(from message.Party) bool {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	if m.refused[from] {
-		return false
-	}
-	m.refused[from] = true
-	return true
 }
 
 // encrypt seals a message for one device. Errors carry ErrNoKeys,
@@ -204,11 +169,12 @@ func (m *olmMachine) decrypt(ctx context.Context, sealed toDeviceEvent) (*olmMes
 	heard := &firstError{}
 	log := zerolog.New(heard).Level(zerolog.ErrorLevel)
 	opened := m.machine.HandleEncryptedEvent(log.WithContext(ctx), outer)
-	if opened == nil && heard.err != nil && heard.err.Error() == crypto.ErrDuplicateMessage.Error() {
-		return nil, nil // a first sync brings again what was not acknowledged
-	}
 	if opened == nil {
-		return nil, heard.err
+		err := heard.get()
+		if err != nil && strings.Contains(err.Error(), crypto.ErrDuplicateMessage.Error()) {
+			err = nil // a first sync brings again what was not acknowledged
+		}
+		return nil, err
 	}
 	return &olmMessage{
 		eventType:  opened.Type.Type,
@@ -218,17 +184,29 @@ func (m *olmMachine) decrypt(ctx context.Context, sealed toDeviceEvent) (*olmMes
 	}, nil
 }
 
-// firstError takes the first error of a zerolog logger.
-type firstError struct{ err error }
+// firstError takes the first error of a zerolog logger. The machine goes on
+// writing to it from a goroutine of its own.
+type firstError struct {
+	mutex sync.Mutex
+	err   error // guarded by mutex
+}
 
 func (f *firstError) Write(line []byte) (int, error) {
 	var fields struct {
 		Error string `json:"error"`
 	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
 	if f.err == nil && json.Unmarshal(line, &fields) == nil && fields.Error != "" {
 		f.err = errors.New(fields.Error)
 	}
 	return len(line), nil
+}
+
+func (f *firstError) get() error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.err
 }
 
 // deviceOf names the device of a message that does not do so itself; "" when

@@ -3,10 +3,12 @@
 package matrix
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +55,7 @@ func TestOlm_RequireTakesNoCleartext_AndSaysSoOnce(t *testing.T) {
 		if got := heard.take(); len(got) != 0 {
 			t.Errorf("took %d cleartext messages", len(got))
 		}
-		if bob.crypto.firstRefusal(alice.Party()) {
+		if bob.noted.first("refused cleartext", alice.Party()) {
 			t.Error("the refusal was not noted")
 		}
 	})
@@ -282,7 +284,7 @@ func TestOlm_KeepsTheOrderBehindAHeldMessage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		away, queries = false, 0
+		h.gate.between(func() { away, queries = false, 0 })
 		pass(20 * time.Second)
 		got := heard.take()
 		if len(got) != 3 || queries < 2 {
@@ -330,7 +332,13 @@ func TestOlm_StateDirectoryBringsTheDeviceBack(t *testing.T) {
 
 func TestOlm_TrustPolicyExcludesDevicesThatTheirOwnerDidNotSign(t *testing.T) {
 	h := newEmbeddedHouse(t)
-	signed, fromSigned := h.enter(h.config("alice", "SIGNED"))
+	trusting := func(user, device string) *Account {
+		config := h.config(user, device)
+		config.Trust = TrustAny
+		account, _ := h.enter(config)
+		return account
+	}
+	signed := trusting("alice", "SIGNED")
 	ctx := t.Context()
 	keys, err := signed.crypto.machine.GenerateCrossSigningKeys()
 	if err != nil {
@@ -342,9 +350,7 @@ func TestOlm_TrustPolicyExcludesDevicesThatTheirOwnerDidNotSign(t *testing.T) {
 	if err = signed.crypto.machine.SignOwnDevice(ctx, signed.crypto.machine.OwnIdentity()); err != nil {
 		t.Fatal(err)
 	}
-	_ = fromSigned
-	unsigned, _ := h.enter(h.config("alice", "UNSIGNED"))
-	plain, _ := h.enter(h.config("carol", "C"))
+	unsigned, plain := trusting("alice", "UNSIGNED"), trusting("carol", "C")
 	for _, test := range []struct {
 		policy TrustPolicy
 		takes  map[*Account]bool
@@ -363,7 +369,6 @@ func TestOlm_TrustPolicyExcludesDevicesThatTheirOwnerDidNotSign(t *testing.T) {
 					t.Errorf("to %s: %v, want accepted %v", account.Party(), err, takes)
 				}
 				before := bob.Stats()
-				account.config.Trust = TrustAny
 				if err = deliver(t, account, bob.Party(), hangup(account, h.room, 2)); err != nil {
 					t.Fatal(err)
 				}
@@ -377,6 +382,34 @@ func TestOlm_TrustPolicyExcludesDevicesThatTheirOwnerDidNotSign(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzDecrypt bends a good message at one place, or takes any content at all.
+// Nothing of it may be taken for genuine, nothing may panic.
+func FuzzDecrypt(f *testing.F) {
+	h := newHouse(f)
+	alice, bob := h.open(h.config("alice", "A")), h.open(h.config("bob", "B"))
+	_, plain, err := hangup(alice, h.room, 1).Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealed, err := alice.crypto.encrypt(f.Context(), bob.Party(), message.TypeHangup, plain)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"algorithm":"m.olm.v1.curve25519-aes-sha2","ciphertext":{},"sender_key":"x"}`), uint16(0), byte(0))
+	f.Add([]byte(nil), uint16(200), byte(1))
+	f.Add([]byte(nil), uint16(400), byte(0x20))
+	f.Fuzz(func(t *testing.T, content []byte, at uint16, flip byte) {
+		if len(content) == 0 {
+			content = slices.Clone(sealed)
+			content[int(at)%len(content)] ^= flip
+		}
+		got, err := bob.crypto.decrypt(t.Context(), toDeviceEvent{Type: message.TypeEncrypted, Sender: "@alice:test", Content: content})
+		if err == nil && got != nil && !bytes.Equal(got.content, plain) {
+			t.Errorf("took %s", got.content)
+		}
+	})
 }
 
 func TestOlm_SendsItsOwnDeviceKeysAlong(t *testing.T) {

@@ -231,6 +231,9 @@ func (o *outbox) seal(ctx context.Context, p *parcel) error {
 	case err == nil:
 		p.sealedType, p.sealed = message.TypeEncrypted, sealed
 	case errors.Is(err, ErrNoKeys) && mode == EncryptPrefer:
+		if o.account.noted.first("sent cleartext", p.to) {
+			o.account.log.Info("sending cleartext: the device publishes no encryption keys", "party", p.to.String(), "room", p.room)
+		}
 		p.sealedType, p.sealed = p.eventType, p.content
 	default:
 		return err

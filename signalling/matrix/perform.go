@@ -11,6 +11,9 @@ import (
 	"meshfocus/signalling/message"
 )
 
+// pace bounds a request that must not hold up a heartbeat.
+const pace = 5 * time.Second
+
 // perform carries out one action. Each request has a short time: the next
 // restart must not wait for a stuck one.
 func (p *post) perform(ctx context.Context, what action) report {

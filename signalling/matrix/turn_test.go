@@ -205,7 +205,8 @@ func TestTransports_KeepsTheLastListThroughTrouble(t *testing.T) {
 	if _, err := alice.Transports(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	broken, alice.turn.transportsUntil = true, time.Now()
+	h.gate.between(func() { broken = true })
+	alice.turn.transportsUntil = time.Now()
 	got, err := alice.Transports(t.Context())
 	if err != nil || len(got) != 1 {
 		t.Errorf("got %v, %v; want the list of before", got, err)
