@@ -28,8 +28,7 @@ const maxHeldCandidates = 200
 const maxCandidateLength = 1024
 
 // end reports whether c says that no more candidates follow. Browsers send
-// more after it all the same, so it is never acted upon (full-mesh wire
-// notes: the marker may be missing, come twice, or come too early).
+// more after it all the same, or send it twice, or never: it is not acted upon.
 func (c Candidate) end() bool {
 	return strings.TrimPrefix(c.Candidate, "candidate:") == ""
 }

@@ -182,3 +182,30 @@ func FuzzReadOutline(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAcceptOffer gives a hostile offer to all of Pion.
+func FuzzAcceptOffer(f *testing.F) {
+	n, err := Listen(Config{Loopback: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = n.Close() })
+	conn, err := n.NewConn(ConnConfig{DataChannel: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	offer, err := conn.CreateOffer(f.Context(), OfferOptions{Gather: patience})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(offer.SDP)
+	f.Add(stripCandidates(strings.ReplaceAll(offer.SDP, "a=mid", "a=x")))
+	f.Fuzz(func(t *testing.T, sdp string) {
+		conn, err := n.NewConn(ConnConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = conn.AcceptOffer(t.Context(), Description{TypeOffer, sdp}, 0)
+	})
+}

@@ -33,6 +33,10 @@ type ConnConfig struct {
 	Log         *slog.Logger // nil: the network's
 }
 
+// maxTracks is how many tracks the statistics remember. A call has four at a
+// time; a screen shared again and again is a new one each time.
+const maxTracks = 16
+
 // dataChannelLabel is what js-sdk calls its channel.
 const dataChannelLabel = "datachannel"
 
@@ -311,7 +315,7 @@ func (c *Conn) trackStarted(track *webrtc.TrackRemote, receiver *webrtc.RTPRecei
 	}
 	c.spawn(t.readReports)
 	c.mu.Lock()
-	c.tracks = append(c.tracks, t)
+	c.tracks = append(c.tracks[max(len(c.tracks)-maxTracks+1, 0):len(c.tracks):len(c.tracks)], t)
 	c.mu.Unlock()
 	c.events.put(TrackAdded{t})
 }

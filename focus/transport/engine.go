@@ -31,12 +31,9 @@ const (
 	dtlsRetransmit = 200 * time.Millisecond
 )
 
-// The reports. Receiver reports and sender reports every second give the
-// statistics their second; a NACK goes out 20 ms after the hole was seen, a
-// twentieth of what the receiver waits for the packet.
 const (
+	// Reports every second give the statistics their second.
 	reportInterval = time.Second
-	nackInterval   = 20 * time.Millisecond
 	// nackHistory is packets kept for retransmission per stream: a second
 	// at 2.5 Mbit/s. Each costs 1.5 kB in each connection.
 	nackHistory = 256
@@ -108,21 +105,20 @@ func mediaEngine() (*webrtc.MediaEngine, error) {
 	return engine, errors.Join(faults...)
 }
 
-// interceptors repair and report: retransmission both ways, sender and
-// receiver reports, arrival times for the sender's bandwidth estimate. Our
-// own statistics are counted where packets pass anyway.
+// interceptors answer and report: retransmissions, sender and receiver
+// reports, arrival times for the sender's bandwidth estimate. Our own
+// statistics, and requests for lost packets, are made where packets pass
+// anyway (see repair).
 func interceptors(logs logging.LoggerFactory) (*interceptor.Registry, error) {
 	registry := &interceptor.Registry{}
 	responder, err1 := nack.NewResponderInterceptor(nack.ResponderSize(nackHistory), nack.WithResponderLoggerFactory(logs))
-	generator, err2 := nack.NewGeneratorInterceptor(nack.GeneratorInterval(nackInterval), nack.WithGeneratorLoggerFactory(logs))
-	receiver, err3 := report.NewReceiverInterceptor(report.ReceiverInterval(reportInterval), report.WithReceiverLoggerFactory(logs))
-	sender, err4 := report.NewSenderInterceptor(report.SenderInterval(reportInterval), report.WithSenderLoggerFactory(logs))
-	arrivals, err5 := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(logs))
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	receiver, err2 := report.NewReceiverInterceptor(report.ReceiverInterval(reportInterval), report.WithReceiverLoggerFactory(logs))
+	sender, err3 := report.NewSenderInterceptor(report.SenderInterval(reportInterval), report.WithSenderLoggerFactory(logs))
+	arrivals, err4 := twcc.NewSenderInterceptor(twcc.WithLoggerFactory(logs))
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
 	registry.Add(responder)
-	registry.Add(generator)
 	registry.Add(receiver)
 	registry.Add(sender)
 	registry.Add(arrivals)
@@ -137,8 +133,9 @@ func settings(logs logging.LoggerFactory) webrtc.SettingEngine {
 	engine.SetDTLSConnectContextMaker(func() (context.Context, func()) {
 		return context.WithTimeout(context.Background(), dtlsHandshake)
 	})
-	// GCM costs a sixth of the counter mode with HMAC (docs of the packet
-	// path); what every browser must have comes last (RFC 8827 section 6.5).
+	// GCM costs a sixth of counter mode with HMAC-SHA1 here: 0.29 against
+	// 1.9 us for a packet of 1200 bytes. What everybody must have comes last
+	// (RFC 8827 section 6.5).
 	engine.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	engine.SetReceiveMTU(receiveMTU)
 	// A close_notify of the other side must not close things under us: it

@@ -37,7 +37,9 @@ type RemoteTrack struct {
 	wanted   sync.Once           // the first ReadRTP opens the flow
 	flowing  chan struct{}       // closed by it
 
-	frames *assembler // owned by the read loop
+	// Owned by the read loop.
+	frames *assembler
+	repair repair
 
 	mu      sync.Mutex // guards all below
 	codec   Codec
@@ -139,6 +141,7 @@ func (t *RemoteTrack) Stats() ReceivedStats {
 // read is the read loop.
 func (t *RemoteTrack) read() {
 	defer func() {
+		t.frames = nil // what waited for its other half
 		close(t.ended)
 		close(t.packets)
 		t.shelf.end()
@@ -176,6 +179,10 @@ func (t *RemoteTrack) receive(raw []byte, now time.Time) {
 	t.stats.Bytes += uint64(len(payload))
 	t.stats.Jitter = t.jitter.add(packet.Timestamp, t.codec.ClockRate(), now)
 	t.mu.Unlock()
+	if t.kind == Video {
+		t.repair.came(packet.SequenceNumber, now)
+		t.requestLost(now)
+	}
 	t.frames.push(&packet.Header, payload, now)
 	for {
 		sample, ok := t.frames.pop(now)
@@ -187,6 +194,22 @@ func (t *RemoteTrack) receive(raw []byte, now time.Time) {
 	t.mu.Lock()
 	t.stats.Lost, t.stats.Late, t.stats.Broken = t.frames.stats.Lost, t.frames.stats.Late, t.frames.stats.Broken
 	t.mu.Unlock()
+}
+
+// requestLost asks for packets that are missing.
+func (t *RemoteTrack) requestLost(now time.Time) {
+	if len(t.repair.missing) == 0 {
+		return
+	}
+	lost := t.repair.ask(now, t.conn.roundTrip())
+	if len(lost) == 0 {
+		return
+	}
+	t.mu.Lock()
+	t.stats.Nacked += uint64(len(lost))
+	t.mu.Unlock()
+	// An error means that the connection is closing.
+	_ = t.conn.pc.WriteRTCP([]rtcp.Packet{&rtcp.TransportLayerNack{MediaSSRC: t.SSRC(), Nacks: rtcp.NackPairsFromSequenceNumbers(lost)}})
 }
 
 // useCodec sees to it that frames are put together for the codec of the

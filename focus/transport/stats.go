@@ -62,6 +62,7 @@ type ReceivedStats struct {
 	SSRC         uint32
 	Packets      uint64
 	Bytes        uint64        // payload
+	Nacked       uint64        // packets asked for again
 	Lost         uint64        // packets given up
 	Late         uint64        // packets that came after that, or twice
 	Jitter       time.Duration // RFC 3550 section 6.4.1
@@ -114,6 +115,15 @@ func (s *Stats) path(ice *webrtc.ICETransport) {
 	if measured, ok := ice.GetSelectedCandidatePairStats(); ok {
 		s.RTT = time.Duration(measured.CurrentRoundTripTime * float64(time.Second))
 	}
+}
+
+// roundTrip is of the last connectivity check; 0 if there was none.
+func (c *Conn) roundTrip() time.Duration {
+	pair, ok := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
 }
 
 // report takes in what a receiver says of the stream.

@@ -132,3 +132,17 @@ func TestICEServers_OneBadURLDoesNotSpoilTheRest(t *testing.T) {
 		t.Errorf("SetICEServers: %v", err)
 	}
 }
+
+func TestConn_UsesNewServersAtTheNextRestart(t *testing.T) {
+	p := connected(t)
+	if err := p.caller.SetICEServers([]ICEServer{turnServer(t, nil)}); err != nil {
+		t.Fatal(err)
+	}
+	negotiate(t, p.caller, p.callee, OfferOptions{Restart: true}, func(d Description) Description {
+		if relayed := hasCandidate(d.SDP, "udp", "typ relay"); relayed != (d.Type == TypeOffer) {
+			t.Errorf("%s has a relay candidate: %v", d.Type, relayed)
+		}
+		return d
+	})
+	p.seenByCaller.awaitState(t, StateConnected)
+}

@@ -51,7 +51,9 @@ func TestHeaders_OfSingleFrames(t *testing.T) {
 	}
 }
 
-func removeSpaces(text string) string { return string(bytes.ReplaceAll([]byte(text), []byte(" "), nil)) }
+func removeSpaces(text string) string {
+	return string(bytes.ReplaceAll([]byte(text), []byte(" "), nil))
+}
 
 func TestSPS_OfRealEncoders(t *testing.T) {
 	for _, test := range []struct {
