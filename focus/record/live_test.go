@@ -135,3 +135,59 @@ func newConn(t *testing.T, config transport.ConnConfig) *transport.Conn {
 	}
 	return conn
 }
+
+func TestFile_RecordsWhatFFmpegSendsAsRTP(t *testing.T) {
+	for codec, encoder := range map[transport.Codec][]string{
+		transport.VP8:  {"-f", "lavfi", "-re", "-i", "testsrc2=size=160x120:rate=25", "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-auto-alt-ref", "0", "-g", "25"},
+		transport.H264: {"-f", "lavfi", "-re", "-i", "testsrc2=size=160x120:rate=25", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "baseline", "-g", "25"},
+		transport.Opus: {"-f", "lavfi", "-re", "-i", "sine=frequency=440:sample_rate=48000", "-c:a", "libopus"},
+	} {
+		t.Run(codec.String(), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			source, err := mediafile.Open("rtp://127.0.0.1:0?codec=" + codec.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = source.Close() }()
+			track, err := transport.NewLocalTrack(transport.TrackConfig{Codec: codec, ID: "track", StreamID: "stream"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := transport.ConnConfig{Audio: track}
+			if codec.Kind() == transport.Video {
+				config = transport.ConnConfig{Video: track}
+			}
+			sender, receiver := connect(t, ctx, config)
+			defer func() { _ = sender.Close() }()
+			playing, stop := context.WithCancel(ctx)
+			var running sync.WaitGroup
+			running.Go(func() { _ = mediafile.Play(playing, mediafile.Part{Source: source, Writer: track}) })
+			file := NewFile(t.TempDir(), "sender", nil)
+			running.Go(func() {
+				for event := range receiver.Events() {
+					if added, ok := event.(transport.TrackAdded); ok && added.Track.Kind() == codec.Kind() {
+						if err := file.Record(ctx, "camera", added.Track); err != nil {
+							t.Errorf("Record: %v", err)
+						}
+					}
+				}
+			})
+			url := "rtp://" + source.(*mediafile.Input).Addr().String() + "?pkt_size=1200"
+			testclip.FFmpeg(t, append(encoder, "-t", "3", "-f", "rtp", "-sdp_file", t.TempDir()+"/sdp", url)...)
+			stop()
+			if err := receiver.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			running.Wait()
+			if err := file.Close(); err != nil {
+				t.Errorf("File.Close: %v", err)
+			}
+			probe := testclip.Check(t, file.Path())
+			if len(probe.Streams) != 1 || probe.Streams[0].Codec != codec.String() || probe.Streams[0].Packets < 40 {
+				t.Errorf("%+v, want one track of %s with most of three seconds", probe.Streams, codec)
+			}
+		})
+	}
+}
