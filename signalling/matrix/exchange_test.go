@@ -25,7 +25,7 @@ func TestSignalsTravelBetweenTwoAccounts_InOrder_WithTheModesEncryption(t *testi
 				fromConfig.Encrypt, toConfig.Encrypt = test.from, test.to
 				alice, _ := h.enter(fromConfig)
 				bob, heard := h.enter(toConfig)
-				const count = 20
+				const count = 10
 				for n := range count {
 					alice.Send(bob.Party(), hangup(alice, h.room, n), nil)
 				}

@@ -1,39 +1,54 @@
 package matrix
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
 	"meshfocus/signalling/message"
 )
 
-// sessionForm is the per-device membership in the slot of the room (MSC4143 in
-// state; decision D4 about its focus). The event is ours alone; the leave is
-// {}, so the delayed leave is the whole leave.
-type sessionForm struct {
-	config MembershipConfig
-	self   message.Party
-	key    string
-}
+// callsExpires is the validity of an m.calls device that js-sdk and Hydrogen
+// write.
+const callsExpires = time.Hour
 
-func newSessionForm(m *Membership) *sessionForm {
-	f := &sessionForm{config: m.config, self: m.account.party}
-	f.roomVersion("")
-	return f
-}
-
-// roomVersion settles the state key. Called before the first write.
-func (f *sessionForm) roomVersion(version string) {
-	if key := message.SessionStateKey(f.self, message.SlotRoom, version); key != f.key {
-		f.key = key
+// slotPlace is the per-device membership in the slot of the room (MSC4143 in
+// state; decision D4 about its focus). The event is ours alone.
+func slotPlace(config MembershipConfig, self message.Party) place {
+	usual := cmp.Or(config.Expires, message.DefaultExpires)
+	return place{
+		form:     sessionForm{config, self},
+		name:     message.FormSession.String(),
+		stateKey: message.SessionStateKey(self, message.SlotRoom, ""),
+		usual:    usual,
+		bare:     min(usual, config.ExpiresBare),
 	}
 }
 
-func (f *sessionForm) name() string                        { return message.FormSession.String() }
-func (f *sessionForm) place() (eventType, stateKey string) { return message.TypeCallMember, f.key }
-func (f *sessionForm) shared() bool                        { return false }
+// callsPlace is our device in the m.calls event of our user (MSC3401), which
+// all devices of the user write: read, change, write, and look again. Its
+// delayed leave is the event as it stood without us; it is armed anew when
+// another device changes the event, and disarmed instead of fired when we
+// leave. Should we die in between, it takes the other device's change back:
+// that device sees itself missing and writes again.
+func callsPlace(config MembershipConfig, self message.Party) place {
+	usual := cmp.Or(config.Expires, callsExpires)
+	return place{
+		form:     callsForm{config, self},
+		name:     message.FormCalls.String(),
+		stateKey: self.UserID,
+		shared:   true,
+		usual:    usual,
+		bare:     min(usual, config.ExpiresBare),
+	}
+}
 
-func (f *sessionForm) joinContent(_ json.RawMessage, joined time.Time, expires time.Duration, now time.Time) (json.RawMessage, error) {
+type sessionForm struct {
+	config MembershipConfig
+	self   message.Party
+}
+
+func (f sessionForm) join(_ json.RawMessage, joined time.Time, expires time.Duration, now time.Time) (json.RawMessage, error) {
 	focus := message.Focus{Type: message.FocusFullMesh}
 	content := message.SessionContent{
 		Application:   message.ApplicationCall,
@@ -55,53 +70,20 @@ func (f *sessionForm) joinContent(_ json.RawMessage, joined time.Time, expires t
 	return content.Encode()
 }
 
-func (f *sessionForm) leaveContent(json.RawMessage, time.Time) json.RawMessage {
-	return message.LeftContent()
-}
+func (f sessionForm) leave(json.RawMessage, time.Time) json.RawMessage { return message.LeftContent() }
 
-func (f *sessionForm) holds(content json.RawMessage) bool {
+func (f sessionForm) holds(content json.RawMessage) bool {
 	member, err := message.ParseMember(content)
 	return err == nil && member.Session != nil &&
 		member.Session.DeviceID == f.self.DeviceID && member.Session.MembershipID == f.config.SessionID
 }
 
-func (f *sessionForm) settings() heartbeatSettings {
-	return heartbeatSettings{
-		delay: f.config.LeaveDelay, restart: f.config.RestartEvery,
-		refresh: f.expires(true) * 3 / 4, refreshBare: f.expires(false) / 2,
-		fireToLeave: true,
-	}
-}
-
-func (f *sessionForm) expires(armed bool) time.Duration {
-	return validity(f.config, armed, message.DefaultExpires)
-}
-
-// callsForm is our device in the m.calls event of our user (MSC3401), which
-// all devices of the user write: read, change, write, and look again. Its
-// delayed leave is the event as it stood without us; it is armed anew when
-// another device changes the event, and disarmed instead of fired when we
-// leave. Should we die in between, it takes the other device's change back:
-// that device sees itself missing and writes again.
 type callsForm struct {
 	config MembershipConfig
 	self   message.Party
 }
 
-// callsExpires is the validity that js-sdk and Hydrogen write.
-const callsExpires = time.Hour
-
-func newCallsForm(m *Membership) *callsForm {
-	return &callsForm{config: m.config, self: m.account.party}
-}
-
-func (f *callsForm) name() string { return message.FormCalls.String() }
-func (f *callsForm) place() (eventType, stateKey string) {
-	return message.TypeCallMember, f.self.UserID
-}
-func (f *callsForm) shared() bool { return true }
-
-func (f *callsForm) joinContent(present json.RawMessage, _ time.Time, expires time.Duration, now time.Time) (json.RawMessage, error) {
+func (f callsForm) join(present json.RawMessage, _ time.Time, expires time.Duration, now time.Time) (json.RawMessage, error) {
 	return message.WithDevice(present, f.config.CallID, message.CallDevice{
 		DeviceID:  f.self.DeviceID,
 		SessionID: f.config.SessionID,
@@ -110,11 +92,11 @@ func (f *callsForm) joinContent(present json.RawMessage, _ time.Time, expires ti
 	}, now)
 }
 
-func (f *callsForm) leaveContent(present json.RawMessage, now time.Time) json.RawMessage {
+func (f callsForm) leave(present json.RawMessage, now time.Time) json.RawMessage {
 	return message.WithoutDevice(present, f.config.CallID, f.self.DeviceID, now)
 }
 
-func (f *callsForm) holds(content json.RawMessage) bool {
+func (f callsForm) holds(content json.RawMessage) bool {
 	member, err := message.ParseMember(content)
 	if err != nil {
 		return false
@@ -127,28 +109,4 @@ func (f *callsForm) holds(content json.RawMessage) bool {
 		}
 	}
 	return false
-}
-
-func (f *callsForm) settings() heartbeatSettings {
-	return heartbeatSettings{
-		delay: f.config.LeaveDelay, restart: f.config.RestartEvery,
-		refresh: f.expires(true) * 3 / 4, refreshBare: f.expires(false) / 2,
-	}
-}
-
-func (f *callsForm) expires(armed bool) time.Duration {
-	return validity(f.config, armed, callsExpires)
-}
-
-// validity is what is written as expiry: short where only the expiry removes
-// a crashed device.
-func validity(config MembershipConfig, armed bool, usual time.Duration) time.Duration {
-	switch {
-	case config.Expires > 0:
-		usual = config.Expires
-	}
-	if armed {
-		return usual
-	}
-	return min(usual, config.ExpiresBare)
 }

@@ -128,6 +128,14 @@ func newEmbeddedHouse(t testing.TB, change ...func(*homeserver.Config)) *house {
 	return h
 }
 
+// password gives a user of the embedded homeserver one.
+func (h *house) password(user string) {
+	h.t.Helper()
+	if err := h.server.EnsureUser(user, "password of "+user); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 // boot makes an embedded homeserver and puts it behind the gate; halt ends it.
 func (h *house) boot(config homeserver.Config) {
 	h.t.Helper()
@@ -142,7 +150,7 @@ func (h *house) boot(config homeserver.Config) {
 	h.t.Cleanup(h.halt)
 	h.server = server
 	h.issue = func(user, device string) string {
-		if err := server.EnsureUser(user, "password of "+user); err != nil {
+		if err := server.EnsureUser(user, ""); err != nil {
 			h.t.Fatal(err)
 		}
 		token, err := server.IssueToken(user, device, "")

@@ -25,6 +25,7 @@ func TestOpen_SaysInOneLineWhatIsWrong(t *testing.T) {
 	defer hello.Close()
 	h := newEmbeddedHouse(t)
 	good := h.config("alice", "A")
+	h.password("alice")
 	at := func(homeserver string) Config { c := good; c.Homeserver = homeserver; return c }
 	for _, test := range []struct {
 		name   string
@@ -84,7 +85,7 @@ func TestOpen_EndsWithItsContext_WhenTheHomeserverIsSilent(t *testing.T) {
 
 func TestOpen_WaitsForAHomeserverThatLimitsLogins(t *testing.T) {
 	h := newEmbeddedHouse(t)
-	h.issue("alice", "X") // makes the user
+	h.password("alice")
 	refused := 0
 	h.gate.set(func(w http.ResponseWriter, r *http.Request) bool {
 		limited := strings.HasSuffix(r.URL.Path, "/login") && refused < 2
@@ -106,7 +107,7 @@ func TestOpen_WaitsForAHomeserverThatLimitsLogins(t *testing.T) {
 
 func TestOpen_LogsInAgainForTheSameDevice_WhenTheStoredTokenIsDead(t *testing.T) {
 	h := newEmbeddedHouse(t)
-	h.issue("alice", "X")
+	h.password("alice")
 	config := Config{
 		Homeserver: h.http.URL, UserID: "alice", Password: "password of alice",
 		StateDir: filepath.Join(t.TempDir(), "state"), Log: testLog(t),

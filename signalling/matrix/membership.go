@@ -56,6 +56,7 @@ func (c MembershipConfig) withDefaults() MembershipConfig {
 	fill(&c.LeaveDelay, 30*time.Second)
 	fill(&c.RestartEvery, min(10*time.Second, c.LeaveDelay/3))
 	fill(&c.ExpiresBare, 10*time.Minute)
+	c.Expires = max(c.Expires, 0)
 	if c.SessionID == "" {
 		c.SessionID = rand.Text()[:16]
 	}
@@ -83,7 +84,7 @@ type Membership struct {
 	config  MembershipConfig
 	log     *slog.Logger
 	posts   []*post
-	slot    *sessionForm // nil without Slot
+	slot    *post // nil without Slot
 }
 
 // NewMembership prepares a membership for one Join, one Run after it and one
@@ -93,11 +94,11 @@ func (a *Account) NewMembership(config MembershipConfig) *Membership {
 	config = config.withDefaults()
 	m := &Membership{account: a, config: config, log: a.log.With("room", config.RoomID)}
 	if config.Slot {
-		m.slot = newSessionForm(m)
-		m.posts = append(m.posts, newPost(m, m.slot))
+		m.slot = newPost(m, slotPlace(config, a.party))
+		m.posts = append(m.posts, m.slot)
 	}
 	if config.CallID != "" {
-		m.posts = append(m.posts, newPost(m, newCallsForm(m)))
+		m.posts = append(m.posts, newPost(m, callsPlace(config, a.party)))
 	}
 	return m
 }
@@ -189,7 +190,8 @@ func (m *Membership) prepare(ctx context.Context) error {
 		if err != nil {
 			return m.account.explain("read room "+m.config.RoomID, err)
 		}
-		m.slot.roomVersion(roomEvent{Content: create}.field("room_version"))
+		version := roomEvent{Content: create}.field("room_version")
+		m.slot.place.stateKey = message.SessionStateKey(m.account.party, message.SlotRoom, version)
 	}
 	if m.config.CallID == "" {
 		return nil

@@ -165,7 +165,7 @@ func TestMembership_ComesBack_WhenSomebodyPutsItOut(t *testing.T) {
 			_, seen := h.enter(h.clear("bob", "B"))
 			own := h.join(alice, config)
 			pass(time.Minute)
-			eventType, key := own.posts[0].form.place()
+			eventType, key := message.TypeCallMember, own.posts[0].place.stateKey
 			for range 5 {
 				h.fake.put("@alice:test", eventType, key, json.RawMessage(`{}`))
 				pass(10 * time.Second)
@@ -263,7 +263,7 @@ func TestMembership_KeepsTheServersTimeOfJoining(t *testing.T) {
 		alice, _ := h.enter(h.clear("alice", "A"))
 		own := h.join(alice, MembershipConfig{Slot: true})
 		pass(time.Second)
-		_, key := own.posts[0].form.place()
+		key := own.posts[0].place.stateKey
 		at := stateKey{message.TypeCallMember, key}
 		first := h.fake.state[at]
 		pass(4 * time.Hour)

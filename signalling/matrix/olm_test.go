@@ -19,46 +19,44 @@ import (
 )
 
 func TestOlm_RefusesAMessageThatNamesAnotherDevice(t *testing.T) {
-	engines(t, func(t *testing.T, h *house) {
-		honest, _ := h.enter(h.config("alice", "A"))
-		liar, _ := h.enter(h.config("alice", "LIAR"))
-		bob, heard := h.enter(h.config("bob", "B"))
-		lie := hangup(honest, h.room, 1) // claims device A
-		if err := deliver(t, liar, bob.Party(), lie); err != nil {
-			t.Fatal(err)
+	h := newEmbeddedHouse(t)
+	honest, _ := h.enter(h.config("alice", "A"))
+	liar, _ := h.enter(h.config("alice", "LIAR"))
+	bob, heard := h.enter(h.config("bob", "B"))
+	lie := hangup(honest, h.room, 1) // claims device A
+	if err := deliver(t, liar, bob.Party(), lie); err != nil {
+		t.Fatal(err)
+	}
+	if err := deliver(t, honest, bob.Party(), hangup(honest, h.room, 2)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "the honest message", func(s *sink) bool { return len(s.received) > 0 })
+	eventually(t, "the refusal", func() bool { return bob.Stats().Unproven == 1 })
+	for _, got := range heard.take() {
+		if got.Signal.CallID != "call2" {
+			t.Errorf("took %s as from %s", got.Signal.CallID, got.From)
 		}
-		if err := deliver(t, honest, bob.Party(), hangup(honest, h.room, 2)); err != nil {
-			t.Fatal(err)
-		}
-		heard.wait(t, "the honest message", func(s *sink) bool { return len(s.received) > 0 })
-		eventually(t, "the refusal", func() bool { return bob.Stats().Unproven == 1 })
-		for _, got := range heard.take() {
-			if got.Signal.CallID != "call2" {
-				t.Errorf("took %s as from %s", got.Signal.CallID, got.From)
-			}
-		}
-	})
+	}
 }
 
 func TestOlm_RequireTakesNoCleartext_AndSaysSoOnce(t *testing.T) {
-	engines(t, func(t *testing.T, h *house) {
-		alice, _ := h.enter(h.clear("alice", "A"))
-		strict := h.config("bob", "B")
-		strict.Encrypt = EncryptRequire
-		bob, heard := h.enter(strict)
-		for n := range 3 {
-			if err := deliver(t, alice, bob.Party(), hangup(alice, h.room, n)); err != nil {
-				t.Fatal(err)
-			}
+	h := newHouse(t)
+	alice, _ := h.enter(h.clear("alice", "A"))
+	strict := h.config("bob", "B")
+	strict.Encrypt = EncryptRequire
+	bob, heard := h.enter(strict)
+	for n := range 3 {
+		if err := deliver(t, alice, bob.Party(), hangup(alice, h.room, n)); err != nil {
+			t.Fatal(err)
 		}
-		eventually(t, "three refusals", func() bool { return bob.Stats().RefusedClear == 3 })
-		if got := heard.take(); len(got) != 0 {
-			t.Errorf("took %d cleartext messages", len(got))
-		}
-		if bob.noted.first("refused cleartext", alice.Party()) {
-			t.Error("the refusal was not noted")
-		}
-	})
+	}
+	eventually(t, "three refusals", func() bool { return bob.Stats().RefusedClear == 3 })
+	if got := heard.take(); len(got) != 0 {
+		t.Errorf("took %d cleartext messages", len(got))
+	}
+	if bob.noted.first("refused cleartext", alice.Party()) {
+		t.Error("the refusal was not noted")
+	}
 }
 
 func TestOlm_RequireSendsNothingToADeviceWithoutKeys(t *testing.T) {
@@ -189,23 +187,22 @@ func TestOlm_HoldsMessagesWhileTheHomeserverKeepsTheSendersKeysBack(t *testing.T
 }
 
 func TestOlm_TakesADeviceThatAppearsLater(t *testing.T) {
-	engines(t, func(t *testing.T, h *house) {
-		bob, heard := h.enter(h.config("bob", "B"))
-		first, _ := h.enter(h.config("alice", "A1"))
-		if err := deliver(t, first, bob.Party(), hangup(first, h.room, 1)); err != nil {
-			t.Fatal(err)
-		}
-		heard.wait(t, "the first device", func(s *sink) bool { return len(s.received) == 1 })
-		second, answers := h.enter(h.config("alice", "A2")) // bob knows alice's devices by now
-		if err := deliver(t, second, bob.Party(), hangup(second, h.room, 2)); err != nil {
-			t.Fatal(err)
-		}
-		heard.wait(t, "the second device", func(s *sink) bool { return len(s.received) == 2 })
-		if err := deliver(t, bob, second.Party(), hangup(bob, h.room, 3)); err != nil {
-			t.Fatal(err)
-		}
-		answers.wait(t, "the answer", func(s *sink) bool { return len(s.received) == 1 && s.received[0].Encrypted })
-	})
+	h := newEmbeddedHouse(t)
+	bob, heard := h.enter(h.config("bob", "B"))
+	first, _ := h.enter(h.config("alice", "A1"))
+	if err := deliver(t, first, bob.Party(), hangup(first, h.room, 1)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "the first device", func(s *sink) bool { return len(s.received) == 1 })
+	second, answers := h.enter(h.config("alice", "A2")) // bob knows alice's devices by now
+	if err := deliver(t, second, bob.Party(), hangup(second, h.room, 2)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "the second device", func(s *sink) bool { return len(s.received) == 2 })
+	if err := deliver(t, bob, second.Party(), hangup(bob, h.room, 3)); err != nil {
+		t.Fatal(err)
+	}
+	answers.wait(t, "the answer", func(s *sink) bool { return len(s.received) == 1 && s.received[0].Encrypted })
 }
 
 func TestOlm_SaysWhatToDo_WhenTheDevicesKeysAreNotOurs(t *testing.T) {

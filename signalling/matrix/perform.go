@@ -35,7 +35,7 @@ func (p *post) perform(ctx context.Context, what action) report {
 	case actVerify:
 		var content json.RawMessage
 		content, err = p.read(ctx)
-		how.absent = !p.form.holds(content)
+		how.absent = !p.place.form.holds(content)
 	case actLeave:
 		err = p.writeLeave(ctx)
 	}
@@ -51,13 +51,12 @@ func (p *post) perform(ctx context.Context, what action) report {
 
 // read gives the present content of our event; nil when there is none.
 func (p *post) read(ctx context.Context) (json.RawMessage, error) {
-	eventType, key := p.form.place()
-	return p.account.state(ctx, p.room, eventType, key)
+	return p.account.state(ctx, p.room, message.TypeCallMember, p.place.stateKey)
 }
 
 // base is read for events that others write too.
 func (p *post) base(ctx context.Context) (json.RawMessage, error) {
-	if !p.form.shared() {
+	if !p.place.shared {
 		return nil, nil
 	}
 	return p.read(ctx)
@@ -68,9 +67,8 @@ func (p *post) arm(ctx context.Context) (delayID string, err error) {
 	if err != nil {
 		return "", err
 	}
-	content := p.form.leaveContent(base, time.Now())
-	eventType, key := p.form.place()
-	delayID, err = p.account.putState(ctx, p.room, eventType, key, content, p.heart.set.delay)
+	content := p.place.form.leave(base, time.Now())
+	delayID, err = p.write(ctx, content, p.heart.set.delay)
 	if err == nil {
 		p.armed = normal(content)
 	}
@@ -88,12 +86,11 @@ func (p *post) join(ctx context.Context) error {
 	} else if !p.joined.IsZero() {
 		joined = p.joined
 	}
-	content, err := p.form.joinContent(base, joined, p.form.expires(p.heart.armed != ""), time.Now())
+	content, err := p.place.form.join(base, joined, p.place.expires(p.heart.armed != ""), time.Now())
 	if err != nil {
 		return err
 	}
-	eventType, key := p.form.place()
-	eventID, err := p.account.putState(ctx, p.room, eventType, key, content, 0)
+	eventID, err := p.write(ctx, content, 0)
 	if err == nil {
 		p.written = eventID
 	}
@@ -105,9 +102,12 @@ func (p *post) writeLeave(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	eventType, key := p.form.place()
-	_, err = p.account.putState(ctx, p.room, eventType, key, p.form.leaveContent(base, time.Now()), 0)
+	_, err = p.write(ctx, p.place.form.leave(base, time.Now()), 0)
 	return err
+}
+
+func (p *post) write(ctx context.Context, content json.RawMessage, delay time.Duration) (string, error) {
+	return p.account.putState(ctx, p.room, message.TypeCallMember, p.place.stateKey, content, delay)
 }
 
 // disarm cancels the delayed leave that is no longer wanted: the replaced one,

@@ -9,36 +9,58 @@ import (
 	"time"
 
 	"meshfocus/signalling/membership"
+	"meshfocus/signalling/message"
 )
 
-// form is what one kind of membership event looks like. Pure, but for what it
-// remembers of the last write.
+// form writes and reads the contents of one kind of membership event. Pure.
 type form interface {
-	// name for logs; event type and state key of the event.
-	name() string
-	place() (eventType, stateKey string)
-	// shared: the event is not ours alone, it has to be read before it is
-	// written.
-	shared() bool
-	// joinContent gives the content to write, from the present one if shared.
-	// joined is when this membership began, zero for a new one.
-	joinContent(present json.RawMessage, joined time.Time, expires time.Duration, now time.Time) (json.RawMessage, error)
-	// leaveContent gives the content without us.
-	leaveContent(present json.RawMessage, now time.Time) json.RawMessage
+	// join gives the content to write: from the present one if others write
+	// it too, else that is nil. joined is when this membership began, zero
+	// for a new one.
+	join(present json.RawMessage, joined time.Time, expires time.Duration, now time.Time) (json.RawMessage, error)
+	// leave gives the content without us.
+	leave(present json.RawMessage, now time.Time) json.RawMessage
 	// holds reports whether we are in a content.
 	holds(content json.RawMessage) bool
-	// settings of its heartbeat.
-	settings() heartbeatSettings
-	// expires is the validity to write.
-	expires(armed bool) time.Duration
+}
+
+// place is a state event that holds our membership.
+type place struct {
+	form     form
+	name     string // of the form, for logs
+	stateKey string
+	// shared: other devices of our user write the event too. It is read
+	// before it is written, and its delayed leave is not the whole leave.
+	shared bool
+	// usual is the validity we write, bare that without a delayed leave.
+	usual, bare time.Duration
+}
+
+// settings are the times of the place's heartbeat.
+func (p place) settings(config MembershipConfig) heartbeatSettings {
+	return heartbeatSettings{
+		delay: config.LeaveDelay, restart: config.RestartEvery,
+		refresh: p.usual * 3 / 4, refreshBare: p.bare / 2,
+		fireToLeave: !p.shared,
+	}
+}
+
+// expires is the validity to write: short where only it removes a crashed
+// device.
+func (p place) expires(armed bool) time.Duration {
+	if armed {
+		return p.usual
+	}
+	return p.bare
 }
 
 // post keeps one own membership event. Its heartbeat is guarded by turn, which
 // Join, Run and Leave hold for one step at a time.
 type post struct {
+	// set once, the state key before the first write
 	account *Account
 	room    string
-	form    form
+	place   place
 	log     *slog.Logger
 
 	turn chan struct{} // has one token
@@ -50,8 +72,8 @@ type post struct {
 	joined  time.Time // server time of the first write, zero until seen
 
 	mutex sync.Mutex
-	news  *sighting // guarded by mutex: the latest from sync
-	heard chan struct{}
+	news  *sighting     // guarded by mutex: the latest from sync
+	heard chan struct{} // has room for one: there are news
 }
 
 // sighting is our event as sync showed it.
@@ -60,14 +82,14 @@ type sighting struct {
 	there bool
 }
 
-func newPost(m *Membership, f form) *post {
+func newPost(m *Membership, at place) *post {
 	p := &post{
 		account: m.account,
 		room:    m.config.RoomID,
-		form:    f,
-		log:     m.log.With("form", f.name()),
+		place:   at,
+		log:     m.log.With("form", at.name),
 		turn:    make(chan struct{}, 1),
-		heart:   heartbeat{set: f.settings(), unarmed: !m.account.DelaysEvents()},
+		heart:   heartbeat{set: at.settings(m.config), unarmed: !m.account.DelaysEvents()},
 		heard:   make(chan struct{}, 1),
 	}
 	p.turn <- struct{}{}
@@ -76,7 +98,7 @@ func newPost(m *Membership, f form) *post {
 
 // roomChanged notes our event for the next step. Called by the sync loop.
 func (p *post) roomChanged(state *roomState) {
-	event, there := state.call(p.form.place())
+	event, there := state.call(message.TypeCallMember, p.place.stateKey)
 	p.mutex.Lock()
 	p.news = &sighting{event: event, there: there && event.Sender == p.account.party.UserID}
 	p.mutex.Unlock()
@@ -145,8 +167,7 @@ func (p *post) step(ctx context.Context) (time.Time, error) {
 	case kind == faultToken:
 		return now, p.account.explain("keep membership", how.fault.err)
 	case what == actJoin && kind != faultNone && !kind.passing():
-		eventType, _ := p.form.place()
-		return now, p.account.explainWrite(ctx, p.room, eventType, how.fault.err)
+		return now, p.account.explainWrite(ctx, p.room, message.TypeCallMember, how.fault.err)
 	}
 	return now, nil
 }
@@ -166,8 +187,7 @@ func (p *post) leave(ctx context.Context) error {
 		return what == actDone
 	})
 	if err != nil {
-		eventType, _ := p.form.place()
-		return fmt.Errorf("leave %s in %s: %w", eventType, p.room, err)
+		return fmt.Errorf("leave the call (%s) in %s: %w", p.place.name, p.room, err)
 	}
 	return nil
 }
@@ -183,12 +203,12 @@ func (p *post) takeNews() {
 	}
 	now := time.Now()
 	content := news.event.Content
-	inside := news.there && p.form.holds(content)
+	inside := news.there && p.place.form.holds(content)
 	if inside && news.event.EventID == p.written && p.joined.IsZero() {
 		p.joined = news.event.SentAt
 	}
 	p.heart.saw(!inside, now, p.account.random())
-	if p.form.shared() && p.heart.armed != "" && normal(p.form.leaveContent(content, now)) != p.armed {
+	if p.place.shared && p.heart.armed != "" && normal(p.place.form.leave(content, now)) != p.armed {
 		p.heart.changed(now)
 	}
 }

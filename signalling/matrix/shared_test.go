@@ -24,7 +24,7 @@ func together[T any](all []T, do func(T)) {
 // without knowing of each other: read, change, write.
 func TestSharedEvent_HoldsAllDevicesInTheEnd_HoweverTheyWrite(t *testing.T) {
 	const devices = 3
-	for round := range 40 {
+	for round := range 20 {
 		t.Run(fmt.Sprint("round ", round), func(t *testing.T) {
 			virtual(t, func(t *testing.T, h *house) {
 				random := newRandom(uint64(round))
@@ -84,7 +84,7 @@ func TestSharedEvent_ConvergesOnTheEmbeddedHomeserver(t *testing.T) {
 		alice, _ := h.enter(h.clear("alice", fmt.Sprint("A", n)))
 		accounts = append(accounts, alice)
 	}
-	for range 5 {
+	for range 3 {
 		var stays []*stay
 		var mutex sync.Mutex
 		together(accounts, func(a *Account) {
