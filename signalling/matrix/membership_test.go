@@ -328,6 +328,14 @@ func TestMembership_EndsRun_WhenItMayNotWriteAnyMore(t *testing.T) {
 		default:
 			t.Error("Run goes on with a membership that cannot be renewed")
 		}
+		before := time.Now()
+		h.fake.mutex.Lock()
+		clear(h.fake.delayed) // the homeserver has cancelled the leave as well
+		h.fake.mutex.Unlock()
+		err := own.Leave(t.Context())
+		if took := time.Since(before); !errors.Is(err, ErrNotAllowed) || took > time.Second {
+			t.Errorf("Leave gives %v after %s, want ErrNotAllowed at once", err, took)
+		}
 	})
 }
 

@@ -316,12 +316,14 @@ func TestOlm_StateDirectoryBringsTheDeviceBack(t *testing.T) {
 			}
 			config.Token = "" // from the second time on the directory is enough
 		}
-		info, err := os.Stat(filepath.Join(config.StateDir, "account.json"))
-		if err != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("account.json is %v, %v; want mode 0600", info.Mode(), err)
+		for _, name := range []string{"account.json", "olm.db"} {
+			info, err := os.Stat(filepath.Join(config.StateDir, name))
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s is %v, %v; want mode 0600", name, info.Mode(), err)
+			}
 		}
 		config.Token = h.issue("carol", "C")
-		if _, err = Open(t.Context(), config); !errors.Is(err, ErrStateMismatch) {
+		if _, err := Open(t.Context(), config); !errors.Is(err, ErrStateMismatch) {
 			t.Errorf("another account gets %v, want ErrStateMismatch", err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -34,6 +35,9 @@ type olmStore struct {
 func openOlmStore(ctx context.Context, path string, party message.Party, pickleKey []byte) (*olmStore, error) {
 	address := "file::memory:?_time_format=sqlite"
 	if path != "" {
+		if err := createPrivate(path); err != nil {
+			return nil, fmt.Errorf("encryption store: %w", err)
+		}
 		address = "file:" + path + "?_time_format=sqlite&_txlock=immediate" +
 			"&_pragma=journal_mode(wal)&_pragma=synchronous(normal)&_pragma=busy_timeout(5000)"
 	}
@@ -57,6 +61,16 @@ func openOlmStore(ctx context.Context, path string, party message.Party, pickleK
 		return nil, fmt.Errorf("encryption store: %w", err)
 	}
 	return store, nil
+}
+
+// createPrivate makes a file that nobody else may read, unless it is there;
+// SQLite gives its permissions to the files beside it.
+func createPrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // forgetDevice removes a device altogether; the store itself only marks them.

@@ -166,7 +166,7 @@ func (p *post) step(ctx context.Context) (time.Time, error) {
 	switch kind := how.fault.kind; {
 	case kind == faultToken:
 		return now, p.account.explain("keep membership", how.fault.err)
-	case what == actJoin && kind != faultNone && !kind.passing():
+	case (what == actJoin || what == actLeave) && kind != faultNone && !kind.passing():
 		return now, p.account.explainWrite(ctx, p.room, message.TypeCallMember, how.fault.err)
 	}
 	return now, nil
