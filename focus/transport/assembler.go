@@ -235,6 +235,11 @@ func (a *assembler) drop(count int) {
 func (a *assembler) join(length int) (Sample, bool) {
 	first := a.at(a.next)
 	sample := Sample{Codec: a.codec, Timestamp: first.timestamp, Arrived: first.arrived, Dropped: a.dropped}
+	size := 0
+	for i := range length {
+		size += len(a.at(a.next + uint16(i)).payload)
+	}
+	sample.Data = make([]byte, 0, size)
 	depacketizer := depacketizer(a.codec)
 	for i := range length {
 		s := a.at(a.next + uint16(i))

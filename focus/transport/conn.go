@@ -75,7 +75,6 @@ type Conn struct {
 	audio, video *outlet // set once
 
 	// Owned by whoever has the turn.
-	laidOut bool // our first offer or answer was made
 	sending map[*outlet]bool
 
 	mu          sync.Mutex // guards all below; no call leaves under it

@@ -24,7 +24,6 @@ type tape struct {
 	requests chan struct{}
 	mu       sync.Mutex
 	written  []written
-	packets  int
 	came     chan struct{}
 }
 
