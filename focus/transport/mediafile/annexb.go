@@ -59,6 +59,12 @@ func readAnnexB(c *Clip, size int64) error {
 	if len(c.entries) > 0 && sps.Width == 0 {
 		return fmt.Errorf("%w: H.264 without a sequence parameter set", ErrBroken)
 	}
+	c.setTimes(sps)
+	return nil
+}
+
+// setTimes spreads the pictures over time and notes their size.
+func (c *Clip) setTimes(sps frame.SPS) {
 	c.width, c.height = sps.Width, sps.Height
 	rate := sps.FrameRate
 	if rate < 1 || rate > 240 {
@@ -67,7 +73,6 @@ func readAnnexB(c *Clip, size int64) error {
 	for i := range c.entries {
 		c.entries[i].at = time.Duration(float64(i) * float64(time.Second) / rate)
 	}
-	return nil
 }
 
 func (c *Clip) readSPS(unit nal, end int64) frame.SPS {
