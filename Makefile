@@ -22,7 +22,7 @@ build: ## build bin/meshfocus, static, without cgo
 
 .PHONY: test
 test: ## all tests with the race detector
-	@internal/scripts/need gcc:gcc ffmpeg:ffmpeg ffprobe:ffmpeg turnserver:coturn chromium:chromium
+	@internal/scripts/need gcc:gcc ffmpeg:ffmpeg ffprobe:ffmpeg turnserver:coturn
 	CGO_ENABLED=1 go test -race -timeout 10m ./...
 
 .PHONY: lint
