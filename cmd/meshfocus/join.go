@@ -22,7 +22,8 @@ type joinOptions struct {
 	publish, turnURIs, external                          []string
 	turnUsername                                         string
 	length, leaveDelay                                   time.Duration
-	json, relayOnly, loopback, tcp                       bool
+	json, loopback, tcp                                  bool
+	relay, trust                                         string
 	mediaPort, maxMembers                                int
 	logLevel                                             string
 }
@@ -70,7 +71,8 @@ unless --state keeps it.`,
 	f.BoolVar(&o.json, "json", false, "print JSON lines of links and statistics instead of the display")
 	f.StringSliceVar(&o.turnURIs, "turn-uri", nil, "TURN or STUN `URI` besides those the homeserver names")
 	f.StringVar(&o.turnUsername, "turn-username", "", "user `NAME` at those servers; the password is environment MESHFOCUS_TURN_PASSWORD")
-	f.BoolVar(&o.relayOnly, "relay-only", false, "send media through TURN only, which hides our addresses")
+	f.StringVar(&o.relay, "relay", "auto", "send media through TURN only, which hides our addresses: auto (in public rooms, if a TURN server is known), always, never")
+	f.StringVar(&o.trust, "trust", "cross_signed", "devices to talk to: cross_signed (by owners who have cross-signing), any, verified")
 	f.IntVar(&o.mediaPort, "media-port", 0, "one UDP and TCP `PORT` for all media; 0 takes any free one")
 	f.StringSliceVar(&o.external, "media-external", nil, "public `ADDRESS` in front of this machine, or public/local")
 	f.BoolVar(&o.tcp, "media-tcp", true, "media may come over ICE-TCP too")
@@ -110,8 +112,16 @@ func (o joinOptions) participant(std streams, room string, log *slog.Logger) (he
 	if err != nil {
 		return headless.Config{}, usage("--encrypt: %w", err)
 	}
+	trust, err := matrix.ParseTrustPolicy(o.trust)
+	if err != nil {
+		return headless.Config{}, usage("--trust: %w", err)
+	}
+	relay, err := headless.ParseRelayPolicy(o.relay)
+	if err != nil {
+		return headless.Config{}, usage("--relay: %w", err)
+	}
 	account := matrix.Config{
-		Homeserver: o.homeserver, Token: o.token, UserID: o.user, DeviceID: o.device,
+		Trust: trust, Homeserver: o.homeserver, Token: o.token, UserID: o.user, DeviceID: o.device,
 		StateDir: o.state, Encrypt: mode, DeviceName: "meshfocus join", Log: log,
 	}
 	if o.passwordFile != "" {
@@ -149,7 +159,7 @@ func (o joinOptions) participant(std streams, room string, log *slog.Logger) (he
 	return headless.Config{
 		Account: account, Room: room,
 		Media: transport.Config{Port: o.mediaPort, External: o.external, TCP: o.tcp, Loopback: o.loopback, MDNS: true, Log: log}, CallID: o.call, Publish: o.publish, RecordDir: o.record,
-		ICEServers: servers, RelayOnly: o.relayOnly, MaxMembers: o.maxMembers, LeaveDelay: o.leaveDelay, Log: log,
+		ICEServers: servers, Relay: relay, MaxMembers: o.maxMembers, LeaveDelay: o.leaveDelay, Log: log,
 	}, nil
 }
 

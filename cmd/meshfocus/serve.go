@@ -268,9 +268,13 @@ func (d *daemon) addParty(ctx context.Context, name, role string, clip *headless
 	if media.Port != 0 {
 		media.Port += len(*d.seats.Load())
 	}
+	relay, err := headless.ParseRelayPolicy(c.Relay)
+	if err != nil {
+		return fmt.Errorf("%s: %w", role, err)
+	}
 	party, err := headless.Open(ctx, headless.Config{
 		Account: account, Room: d.lobbyAlias(), Clip: clip, Media: media,
-		RelayOnly: d.config.Media.RelayOnly, MaxMembers: d.config.Media.MaxMembers, Log: d.log,
+		Relay: relay, MaxMembers: d.config.Media.MaxMembers, Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", role, err)

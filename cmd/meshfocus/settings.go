@@ -62,7 +62,7 @@ type MediaConfig struct {
 	TCP        bool     `koanf:"tcp"`
 	Loopback   bool     `koanf:"loopback"`
 	External   []string `koanf:"external"`
-	RelayOnly  bool     `koanf:"relay_only"`
+	Relay      string   `koanf:"relay"`
 	MaxMembers int      `koanf:"max_members"`
 }
 
@@ -116,8 +116,8 @@ func settings() []setting {
 			about: "Whether loopback addresses are offered as candidates, so that parties on this machine need no other network."},
 		{key: "media.external", flag: "media-external", def: []string{}, check: checkExternal,
 			about: "Public addresses in front of this machine: 203.0.113.5, or 203.0.113.5/10.0.0.2 when it has several."},
-		{key: "media.relay_only", flag: "media-relay-only", def: false,
-			about: "Whether media goes through TURN only, which hides addresses from the other members."},
+		{key: "media.relay", flag: "media-relay", def: "auto", check: checkRelay,
+			about: "When media goes through TURN only, which hides addresses from the other members: auto (in public rooms, if a TURN server is known), always, never."},
 		{key: "media.max_members", flag: "max-members", def: 8, check: checkMaxMembers,
 			about: "Largest call that this daemon's parties join. In a mesh everybody sends to everybody, so upload grows with every member."},
 
@@ -208,6 +208,8 @@ func checkExternal(c Config) error {
 	}
 	return nil
 }
+
+func checkRelay(c Config) error { return oneOf(c.Media.Relay, "auto", "always", "never") }
 
 func checkMaxMembers(c Config) error {
 	if c.Media.MaxMembers < 2 || c.Media.MaxMembers > 64 {

@@ -35,8 +35,8 @@ type Config struct {
 	Media transport.Config
 	// ICEServers are used besides those that the homeserver names.
 	ICEServers []transport.ICEServer
-	// RelayOnly sends media through TURN only.
-	RelayOnly bool
+	// Relay says when media goes through TURN only.
+	Relay RelayPolicy
 	// MaxMembers is the largest call to join; 0 means mesh.DefaultMaxMembers.
 	MaxMembers int
 	// LeaveDelay is how long after a crash the homeserver ends our

@@ -105,9 +105,12 @@ func (b *books) keep(t *testing.T, base, name string, token func() (string, erro
 	return b.accounts[name]
 }
 
-func startHome(t *testing.T) *embedded {
+func startHome(t *testing.T) *embedded { return startHomeWith(t, nil) }
+
+// startHomeWith starts one that names TURN servers.
+func startHomeWith(t *testing.T, turn *homeserver.TurnServers) *embedded {
 	t.Helper()
-	server, err := homeserver.New(homeserver.Config{ServerName: "test.local", Registration: homeserver.RegistrationOpen})
+	server, err := homeserver.New(homeserver.Config{ServerName: "test.local", Registration: homeserver.RegistrationOpen, Turn: turn})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type Participant struct {
 	media      *media
 	registry   *mesh.Registry
 	membership *matrix.Membership
-	turn       turn
+	turn       *turn
 	recorder   *recorder
 	sink       *sink
 
@@ -50,7 +50,7 @@ func Open(ctx context.Context, config Config) (*Participant, error) {
 		return nil, errors.Join(err, p.close())
 	}
 	p.log = config.Log.With("account", p.account.Party().String())
-	p.turn = turn{account: p.account, own: config.ICEServers, log: p.log}
+	p.turn = &turn{account: p.account, own: config.ICEServers, log: p.log}
 	p.membership = p.account.NewMembership(matrix.MembershipConfig{
 		RoomID: p.roomID, SessionID: rand.Text()[:16], Slot: true, CallID: config.CallID,
 		LeaveDelay: config.LeaveDelay, Feeds: []message.Feed{{Purpose: message.PurposeUserMedia}},
@@ -107,6 +107,7 @@ func (p *Participant) meshConfig() mesh.Config {
 		Connector:  connector{p},
 		MaxMembers: p.config.MaxMembers,
 		ICEServers: p.turn.servers,
+		RelayOnly:  p.relayOnly,
 		Streams:    p.media.metadata(),
 		OnTrack:    p.recorder.take,
 		Log:        p.log,
@@ -116,9 +117,6 @@ func (p *Participant) meshConfig() mesh.Config {
 		config.Encryption = mesh.EncryptRequire
 	case matrix.EncryptPrefer, matrix.EncryptOff:
 		config.Encryption = mesh.EncryptNotRequired
-	}
-	if p.config.RelayOnly {
-		config.RelayOnly = func(membership.Facts) bool { return true }
 	}
 	return config
 }
@@ -185,6 +183,7 @@ func (p *Participant) enter(ctx, inner context.Context, run func(string, func(co
 			return fmt.Errorf("cannot join the call: %w", err)
 		}
 	}
+	p.turn.now() // before the first call asks whether there is a relay
 	run("source", p.media.play)
 	if err := p.membership.Join(ctx); err != nil {
 		return err
