@@ -31,6 +31,16 @@ type streams struct {
 	environ  []string
 }
 
+// variable reads one environment variable, "" when it is not set.
+func (s streams) variable(name string) string {
+	for _, entry := range s.environ {
+		if value, found := strings.CutPrefix(entry, name+"="); found {
+			return value
+		}
+	}
+	return ""
+}
+
 // failure is an error that decides the exit code.
 type failure struct {
 	code int
@@ -112,11 +122,7 @@ func loadFor(c *cobra.Command, std streams) (loaded, error) {
 		return loaded{}, err
 	}
 	if path == "" {
-		for _, entry := range std.environ {
-			if value, found := strings.CutPrefix(entry, "MESHFOCUS_CONFIG="); found {
-				path = value
-			}
-		}
+		path = std.variable("MESHFOCUS_CONFIG")
 	}
 	l, err := load(path, std.environ, c.Flags())
 	if err != nil {

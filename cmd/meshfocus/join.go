@@ -108,59 +108,62 @@ func join(ctx context.Context, std streams, o joinOptions, room string) error {
 
 // participant turns flags and environment into what a participant is told.
 func (o joinOptions) participant(std streams, room string, log *slog.Logger) (headless.Config, error) {
-	mode, err := matrix.ParseEncryptMode(o.encrypt)
+	account, err := o.account(std, log)
 	if err != nil {
-		return headless.Config{}, usage("--encrypt: %w", err)
-	}
-	trust, err := matrix.ParseTrustPolicy(o.trust)
-	if err != nil {
-		return headless.Config{}, usage("--trust: %w", err)
+		return headless.Config{}, err
 	}
 	relay, err := headless.ParseRelayPolicy(o.relay)
 	if err != nil {
 		return headless.Config{}, usage("--relay: %w", err)
 	}
+	var servers []transport.ICEServer
+	if len(o.turnURIs) > 0 {
+		servers = append(servers, transport.ICEServer{URLs: o.turnURIs, Username: o.turnUsername, Credential: std.variable("MESHFOCUS_TURN_PASSWORD")})
+	}
+	return headless.Config{
+		Account: account, Room: room,
+		Media:  transport.Config{Port: o.mediaPort, External: o.external, TCP: o.tcp, Loopback: o.loopback, MDNS: true, Log: log},
+		CallID: o.call, Publish: o.publish, RecordDir: o.record,
+		ICEServers: servers, Relay: relay, MaxMembers: o.maxMembers, LeaveDelay: o.leaveDelay, Log: log,
+	}, nil
+}
+
+// account says who joins. A secret given on the command line goes before one
+// from the environment, and an explicit user before a token that lies about
+// there.
+func (o joinOptions) account(std streams, log *slog.Logger) (matrix.Config, error) {
+	mode, err := matrix.ParseEncryptMode(o.encrypt)
+	if err != nil {
+		return matrix.Config{}, usage("--encrypt: %w", err)
+	}
+	trust, err := matrix.ParseTrustPolicy(o.trust)
+	if err != nil {
+		return matrix.Config{}, usage("--trust: %w", err)
+	}
+	if o.homeserver == "" {
+		return matrix.Config{}, usage("--homeserver is missing: give its base URL, such as http://127.0.0.1:8008")
+	}
 	account := matrix.Config{
-		Trust: trust, Homeserver: o.homeserver, Token: o.token, UserID: o.user, DeviceID: o.device,
-		StateDir: o.state, Encrypt: mode, DeviceName: "meshfocus join", Log: log,
+		Homeserver: o.homeserver, Token: o.token, UserID: o.user, DeviceID: o.device, DeviceName: "meshfocus join",
+		StateDir: o.state, Encrypt: mode, Trust: trust, Log: log,
 	}
 	if o.passwordFile != "" {
 		text, err := os.ReadFile(o.passwordFile)
 		if err != nil {
-			return headless.Config{}, usage("--password-file: %w", err)
+			return account, usage("--password-file: %w", err)
 		}
-		account.Password, _, _ = strings.Cut(strings.TrimRight(string(text), "\r\n"), "\n")
+		account.Password, _, _ = strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
 	}
-	var turnPassword string
-	for _, entry := range std.environ {
-		name, value, _ := strings.Cut(entry, "=")
-		switch {
-		case name == "MESHFOCUS_TOKEN" && account.Token == "" && account.Password == "":
-			account.Token = value
-		case name == "MESHFOCUS_PASSWORD" && account.Password == "" && o.token == "":
-			account.Password = value
-		case name == "MESHFOCUS_TURN_PASSWORD":
-			turnPassword = value
-		}
+	if account.Token == "" && account.Password == "" && o.user != "" {
+		account.Password = std.variable("MESHFOCUS_PASSWORD")
 	}
-	if account.UserID != "" && account.Password != "" && o.token == "" {
-		account.Token = "" // an explicit user beats a token that lies about in the environment
-	}
-	if account.Homeserver == "" {
-		return headless.Config{}, usage("--homeserver is missing: give its base URL, such as http://127.0.0.1:8008")
+	if account.Token == "" && account.Password == "" {
+		account.Token = std.variable("MESHFOCUS_TOKEN")
 	}
 	if err := account.Validate(); err != nil {
-		return headless.Config{}, usage("%w", err)
+		return account, usage("%w", err)
 	}
-	var servers []transport.ICEServer
-	if len(o.turnURIs) > 0 {
-		servers = append(servers, transport.ICEServer{URLs: o.turnURIs, Username: o.turnUsername, Credential: turnPassword})
-	}
-	return headless.Config{
-		Account: account, Room: room,
-		Media: transport.Config{Port: o.mediaPort, External: o.external, TCP: o.tcp, Loopback: o.loopback, MDNS: true, Log: log}, CallID: o.call, Publish: o.publish, RecordDir: o.record,
-		ICEServers: servers, Relay: relay, MaxMembers: o.maxMembers, LeaveDelay: o.leaveDelay, Log: log,
-	}, nil
+	return account, nil
 }
 
 // classify gives an error of a participant its exit code.
