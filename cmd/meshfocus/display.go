@@ -22,7 +22,8 @@ type display struct {
 
 	mu     sync.Mutex
 	states map[string]string // peer → last state shown; guarded by mu
-	begun  bool
+	begun  bool              // we were in the call; guarded by mu
+	said   bool              // and said so; guarded by mu
 }
 
 func newDisplay(out io.Writer, asJSON bool) *display {
@@ -41,6 +42,7 @@ type line struct {
 func (d *display) status(s headless.Status) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.begun = d.begun || s.State == "joined"
 	switch {
 	case d.json:
 		d.write("status", s)
@@ -49,6 +51,13 @@ func (d *display) status(s headless.Status) {
 	default:
 		d.changes(s)
 	}
+}
+
+// hasBegun reports whether a sample showed that we were in the call.
+func (d *display) hasBegun() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.begun
 }
 
 // finish shows how it ended.
@@ -78,8 +87,8 @@ func (d *display) changes(s headless.Status) {
 	if s.State != "joined" {
 		return // that everybody is gone when we leave is no news
 	}
-	if !d.begun {
-		d.begun = true
+	if !d.said {
+		d.said = true
 		fmt.Fprintf(d.out, "joined %s as %s\n", s.RoomID, s.Party)
 	}
 	seen := map[string]bool{}

@@ -102,7 +102,9 @@ func join(ctx context.Context, std streams, o joinOptions, room string) error {
 		return classify(err)
 	}
 	err = participant.Run(ctx)
-	show.finish(participant.Status())
+	if err == nil || show.hasBegun() {
+		show.finish(participant.Status())
+	}
 	return classify(err)
 }
 

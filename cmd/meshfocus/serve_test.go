@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -93,23 +92,32 @@ func getStatus(t *testing.T, address string) stats.Status {
 	return status
 }
 
-// register makes an account by open registration.
-func register(t *testing.T, address, name, password string) {
+// register makes an account by open registration and returns a token of it.
+func register(t *testing.T, address, name, password string) (token string) {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"username": name, "password": password, "auth": map[string]string{"type": "m.login.dummy"}, "inhibit_login": true})
+	return post(t, address+"/_matrix/client/v3/register", "access_token",
+		map[string]any{"username": name, "password": password, "auth": map[string]string{"type": "m.login.dummy"}})
+}
+
+// post sends JSON and gives one field of the answer.
+func post(t *testing.T, url, field string, content any) string {
+	t.Helper()
+	body, err := json.Marshal(content)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Post(address+"/_matrix/client/v3/register", "application/json", bytes.NewReader(body))
+	response, err := http.Post(url, "application/json", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _ := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("register: %s", text)
+	defer http.DefaultClient.CloseIdleConnections()
+	defer response.Body.Close()
+	var answer map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %v %v", url, answer, err)
 	}
+	value, _ := answer[field].(string)
+	return value
 }
 
 func TestServe_WithDefaultsACallRunsAndStopsCleanly(t *testing.T) {
@@ -210,6 +218,8 @@ func TestJoin_PublishesRecordsAndPrintsJSONLines(t *testing.T) {
 func TestJoin_FailsWithOneLineAndItsExitCode(t *testing.T) {
 	address, _ := startServe(t, "--lobby=false")
 	register(t, address, "me", "a password")
+	host := register(t, address, "host", "a password")
+	powerless := post(t, address+"/_matrix/client/v3/createRoom?access_token="+host, "room_id", map[string]string{"preset": "public_chat"})
 	letter := filepath.Join(t.TempDir(), "letter.ivf")
 	if err := os.WriteFile(letter, []byte("dear sir or madam"), 0o600); err != nil {
 		t.Fatal(err)
@@ -224,6 +234,7 @@ func TestJoin_FailsWithOneLineAndItsExitCode(t *testing.T) {
 		"wrong password":   {[]string{"--homeserver", address, "--user", "me", "#a:b"}, "MESHFOCUS_PASSWORD=x", exitRefused, "password"},
 		"unknown token":    {[]string{"--homeserver", address, "#a:b"}, "MESHFOCUS_TOKEN=x", exitRefused, "token"},
 		"no such room":     {[]string{"--homeserver", address, "--user", "me", "#nowhere:localhost"}, "MESHFOCUS_PASSWORD=a password", exitRefused, "#nowhere:localhost"},
+		"no power":         {[]string{"--homeserver", address, "--user", "me", powerless}, "MESHFOCUS_PASSWORD=a password", exitRefused, "needs level 50"},
 		"not a media file": {[]string{"--homeserver", address, "--user", "me", "--publish", letter, "#a:b"}, "MESHFOCUS_PASSWORD=a password", exitMedia, "letter.ivf"},
 		"no credentials":   {[]string{"--homeserver", address, "#a:b"}, "", exitUsage, "token"},
 		"unknown mode":     {[]string{"--homeserver", address, "--encrypt", "maybe", "#a:b"}, "MESHFOCUS_TOKEN=x", exitUsage, "require"},

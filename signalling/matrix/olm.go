@@ -285,8 +285,8 @@ func (m *olmMachine) other(ctx context.Context, got toDeviceEvent) {
 
 // keyCounts fills up the one-time keys and the fallback key on the server. A
 // response that names no counts says nothing.
-func (m *olmMachine) keyCounts(ctx context.Context, response *syncResponse) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (m *olmMachine) keyCounts(loop context.Context, response *syncResponse) {
+	ctx, cancel := context.WithTimeout(loop, requestTimeout)
 	defer cancel()
 	if response.OneTimeKeys != nil {
 		m.machine.HandleOTKCounts(ctx, &mautrix.OTKCount{
@@ -294,7 +294,7 @@ func (m *olmMachine) keyCounts(ctx context.Context, response *syncResponse) {
 		})
 	}
 	if response.UnusedFallback != nil && len(*response.UnusedFallback) == 0 && time.Since(m.fallbackAt) > time.Minute {
-		if err := m.uploadFallback(ctx); err != nil {
+		if err := m.uploadFallback(ctx); err != nil && loop.Err() == nil {
 			m.account.log.Warn("cannot publish a fallback key", "err", m.account.explain("upload keys", err))
 		}
 	}

@@ -218,7 +218,11 @@ func (p *post) tell(what action, how report, before heartbeat) {
 	after := &p.heart
 	switch {
 	case how.fault.kind != faultNone:
-		p.log.Log(context.Background(), levelOfFailure(how.fault.kind, after.failures), "membership request failed",
+		level := levelOfFailure(how.fault.kind, after.failures)
+		if !before.present && !how.fault.kind.passing() {
+			level = slog.LevelDebug // Join returns it, or goes on without
+		}
+		p.log.Log(context.Background(), level, "membership request failed",
 			"action", what.String(), "failures", after.failures, "err", p.account.explain(what.String(), how.fault.err))
 	case what == actVerify && how.absent && !after.leaving:
 		p.log.Info("we are no longer in the call, joining again", "losses", after.losses)
@@ -228,7 +232,7 @@ func (p *post) tell(what action, how report, before heartbeat) {
 	if before.present && !after.present && what == actRestart {
 		p.log.Warn("the homeserver has written our leave, joining again")
 	}
-	if !before.unarmed && after.unarmed {
+	if after.present && after.unarmed && !(before.present && before.unarmed) {
 		p.log.Warn("no delayed leave: after a crash others see us until the membership expires")
 	}
 }

@@ -178,6 +178,8 @@ func (a *Account) fetchState(ctx context.Context, known *room) bool {
 	err := a.get(ctx, &events, "v3", "rooms", known.id, "state")
 	if found := classify(err); found.kind == faultForbidden || found.kind == faultNotFound {
 		a.log.Warn("cannot read the state of the room; are we in it?", "room", known.id, "err", a.explain("read state", err))
+	} else if ctx.Err() != nil {
+		return false // we are stopping
 	} else if err != nil {
 		a.log.Warn("cannot read the state of the room, will try again", "room", known.id, "err", err)
 		a.rooms.update(known, func(r *room) { r.attempts++ })
