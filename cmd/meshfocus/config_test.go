@@ -64,6 +64,7 @@ func TestLoad_SaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 		"an environment variable that sets nothing":      {environ: []string{"MESHFOCUS_LISTN=:1"}, want: []string{"MESHFOCUS_LISTN", `did you mean "MESHFOCUS_LISTEN"`}},
 		"TURN without credentials":                       {file: "turn: {uris: ['turn:a:3478']}\n", want: []string{"turn.username"}},
 		"an address that is none":                        {file: "listen: everywhere\n", want: []string{"host:port"}},
+		"a rate limit of no class":                       {file: "homeserver: {rate_limits: ['logn=1/5', 'login=often']}\n", want: []string{"logn", "to_device", "login=0.5/20"}},
 		"a duration that is none":                        {file: "homeserver: {max_delay: soon}\n", want: []string{"max_delay"}},
 	} {
 		t.Run(name, func(t *testing.T) {

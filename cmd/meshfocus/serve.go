@@ -83,19 +83,24 @@ func newDaemon(config Config, log *slog.Logger) (*daemon, error) {
 	d := &daemon{config: config, log: log, started: time.Now()}
 	d.seats.Store(&[]seat{})
 	d.page = stats.New(d.status, log)
-	var err error
+	homeserverConfig, err := d.homeserverConfig()
+	if err != nil {
+		return nil, err
+	}
 	if d.listener, err = net.Listen("tcp", config.Listen); err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w; is meshfocus already running, or is the port taken? choose another with --listen", config.Listen, errors.Unwrap(err))
 	}
-	if d.homeserver, err = homeserver.New(d.homeserverConfig()); err != nil {
+	if d.homeserver, err = homeserver.New(homeserverConfig); err != nil {
 		return nil, errors.Join(err, d.listener.Close())
 	}
 	return d, nil
 }
 
-func (d *daemon) homeserverConfig() homeserver.Config {
+func (d *daemon) homeserverConfig() (homeserver.Config, error) {
 	c := d.config.Homeserver
+	limits, err := rateLimits(c.RateLimits)
 	config := homeserver.Config{
+		RateLimits: limits,
 		ServerName: c.ServerName, BaseURL: d.config.PublicURL, DataDir: c.Data,
 		Registration: homeserver.Mode(c.Registration), RegistrationTokens: c.RegistrationTokens,
 		Guests: c.Guests, MaxDelay: c.MaxDelay, Log: d.log,
@@ -104,7 +109,7 @@ func (d *daemon) homeserverConfig() homeserver.Config {
 	if turn := d.config.TURN; len(turn.URIs) > 0 {
 		config.Turn = &homeserver.TurnServers{URIs: turn.URIs, Username: turn.Username, Password: turn.Password, Lifetime: turn.TTL}
 	}
-	return config
+	return config, err
 }
 
 // address is the base URL that processes on this machine use.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -163,6 +164,23 @@ func TestServe_KeepsItsDataAndItsDevices(t *testing.T) {
 		t.Errorf("after the restart there are %d users, want host, card, viewer and the one who registered", users)
 	}
 	stop()
+}
+
+func TestServe_LimitsWhatItIsToldTo(t *testing.T) {
+	address, _ := startServe(t, "--lobby=false", "--config", writeConfig(t, "homeserver: {rate_limits: ['login=0.001/2']}\n"))
+	var codes []int
+	for range 3 {
+		response, err := http.Post(address+"/_matrix/client/v3/login", "application/json", strings.NewReader(`{"type":"m.login.password","user":"nobody","password":"guess"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		codes = append(codes, response.StatusCode)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if want := []int{http.StatusForbidden, http.StatusForbidden, http.StatusTooManyRequests}; !slices.Equal(codes, want) {
+		t.Errorf("three guesses at a password are answered %v, want %v", codes, want)
+	}
 }
 
 func TestServe_SaysWhenThePortIsTaken(t *testing.T) {

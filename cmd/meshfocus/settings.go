@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 	"time"
+
+	"meshfocus/signalling/homeserver"
 )
 
 // setting is one thing that can be configured. The table of settings is the
@@ -46,6 +49,7 @@ type HomeserverConfig struct {
 	RegistrationTokens []string      `koanf:"registration_tokens"`
 	Guests             bool          `koanf:"guests"`
 	MaxDelay           time.Duration `koanf:"max_delay"`
+	RateLimits         []string      `koanf:"rate_limits"`
 }
 
 // TURNConfig is handed to every client by the embedded homeserver.
@@ -101,6 +105,8 @@ func settings() []setting {
 			about: "Whether guests without an account may come in."},
 		{key: "homeserver.max_delay", def: "24h", check: checkMaxDelay,
 			about: "Longest delay of a delayed event (MSC4140), by which a crashed device leaves its call."},
+		{key: "homeserver.rate_limits", def: []string{"login=0.5/20", "register=0.5/20"}, check: checkRateLimits,
+			about: "Limits as class=requests a second/burst, for each user, or address before login. Classes: login, register, create, join, message, state, to_device, delayed, keys, sync, read, turn, other, or one endpoint such as PUT /sendToDevice/{type}/{txn}. What is not listed is not limited."},
 
 		{key: "turn.uris", flag: "turn-uri", def: []string{}, check: checkTURN,
 			about: "TURN and STUN servers that the embedded homeserver names to its clients, such as turn:turn.example.org:3478?transport=udp. Needed for people behind symmetric NAT; none is needed in one network."},
@@ -176,6 +182,23 @@ func checkMaxDelay(c Config) error {
 		return fmt.Errorf("%s is too short for a delayed leave; use at least 10s", c.Homeserver.MaxDelay)
 	}
 	return nil
+}
+
+func checkRateLimits(c Config) error {
+	_, err := rateLimits(c.Homeserver.RateLimits)
+	return err
+}
+
+// rateLimits reads the list; every fault is reported.
+func rateLimits(list []string) (map[homeserver.Class]homeserver.Limit, error) {
+	limits := map[homeserver.Class]homeserver.Limit{}
+	var faults []error
+	for _, text := range list {
+		class, limit, err := homeserver.ParseLimit(text)
+		limits[class] = limit
+		faults = append(faults, err)
+	}
+	return limits, errors.Join(faults...)
 }
 
 func checkTURN(c Config) error {

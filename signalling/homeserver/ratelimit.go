@@ -1,6 +1,11 @@
 package homeserver
 
 import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -132,3 +137,31 @@ func (l *limiter) sweep(now time.Time) {
 // SetRateLimit changes the limit of one class for all callers at once, with
 // full buckets. The zero Limit switches it off. Any goroutine may call it.
 func (s *Server) SetRateLimit(class Class, limit Limit) { s.limits.set(class, limit) }
+
+// Classes lists the groups, for messages and documentation.
+func Classes() []Class {
+	return []Class{
+		ClassLogin, ClassRegister, ClassCreate, ClassJoin, ClassMessage, ClassState, ClassToDevice,
+		ClassDelayed, ClassKeys, ClassSync, ClassRead, ClassTurn, ClassOther,
+	}
+}
+
+// ParseLimit reads "CLASS=RATE/BURST", such as "login=0.5/20" or
+// "PUT /sendToDevice/{type}/{txn}=10/50": RATE requests a second on average,
+// BURST at once. The error says what would be right; a single endpoint is
+// taken by its form, not looked up.
+func ParseLimit(text string) (Class, Limit, error) {
+	name, numbers, found := strings.Cut(text, "=")
+	rate, burst, both := strings.Cut(numbers, "/")
+	perSecond, errRate := strconv.ParseFloat(rate, 64)
+	atOnce, errBurst := strconv.Atoi(burst)
+	if !found || !both || errRate != nil || errBurst != nil || !(perSecond > 0) || math.IsInf(perSecond, 0) || atOnce < 1 {
+		return "", Limit{}, fmt.Errorf("%q is not a rate limit; write class=requests a second/burst, such as login=0.5/20", text)
+	}
+	class := Class(name)
+	if method, path, endpoint := strings.Cut(name, " "); !slices.Contains(Classes(), class) &&
+		!(endpoint && method == strings.ToUpper(method) && strings.HasPrefix(path, "/")) {
+		return "", Limit{}, fmt.Errorf("%q is no class of requests; use one of %v, or an endpoint such as PUT /sendToDevice/{type}/{txn}", name, Classes())
+	}
+	return class, Limit{PerSecond: perSecond, Burst: atOnce}, nil
+}
