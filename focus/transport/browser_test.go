@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 )
@@ -39,9 +41,16 @@ func newBrowser(t *testing.T) *browser {
 			t.Fatal(err)
 		}
 	}
-	settings := webrtc.SettingEngine{}
+	return newPeer(t, engine, &interceptor.Registry{})
+}
+
+// newPeer makes a peer of Pion's with what it is to know.
+func newPeer(t *testing.T, engine *webrtc.MediaEngine, chain *interceptor.Registry) *browser {
+	t.Helper()
+	settings := webrtc.SettingEngine{LoggerFactory: pionLog{testLog(t)}}
 	settings.SetIncludeLoopbackCandidate(true)
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(settings))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +94,24 @@ func (b *browser) send(mime, stream string) *webrtc.RTPSender {
 	return sender
 }
 
+// answer answers an offer.
+func (b *browser) answer(offer Description) Description {
+	b.Helper()
+	if err := b.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.SDP}); err != nil {
+		b.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(b.pc)
+	answer, err := b.pc.CreateAnswer(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := b.pc.SetLocalDescription(answer); err != nil {
+		b.Fatal(err)
+	}
+	<-gathered
+	return Description{TypeAnswer, b.pc.LocalDescription().SDP}
+}
+
 // offer makes an offer to a connection of ours and applies the answer, which
 // it gives.
 func (b *browser) offer(conn *Conn, restart bool) Description {
@@ -126,6 +153,7 @@ func directions(sdp string) string {
 }
 
 func TestConn_FollowsABrowserThroughACall(t *testing.T) {
+	t.Parallel() // waits most of the time
 	b := newBrowser(t)
 	conn := newConn(t, listen(t, Config{}), ConnConfig{Video: camera(t, "us")})
 	seen := observe(t, conn)
@@ -207,6 +235,7 @@ func TestConn_AnswersInactiveWhereItHasNothingToSend(t *testing.T) {
 }
 
 func TestConn_ReceivesOnlyFromABrowserThatOnlyReceives(t *testing.T) {
+	t.Parallel() // waits most of the time
 	b := newBrowser(t)
 	receive := webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeAudio, webrtc.RTPCodecTypeVideo} {
@@ -224,6 +253,35 @@ func TestConn_ReceivesOnlyFromABrowserThatOnlyReceives(t *testing.T) {
 		case <-b.tracks:
 		case <-time.After(patience):
 			t.Fatal("the browser gets nothing")
+		}
+	}
+}
+
+func TestConn_StaysSilentWhenItsCodecWasRefused(t *testing.T) {
+	b := newBrowser(t) // knows no H.264
+	b.send(webrtc.MimeTypeOpus, "camera")
+	b.send(webrtc.MimeTypeVP8, "camera")
+	foreign := newTrack(t, H264)
+	conn := newConn(t, listen(t, Config{}), ConnConfig{Video: foreign})
+	observe(t, conn)
+	b.offer(conn, false)
+	await(t, "the refusal", func() bool { return conn.Stats().Sent[1].Refused })
+	if foreign.Bindings() != 0 {
+		t.Error("it is sent all the same")
+	}
+	if err := conn.ReplaceVideo(newTrack(t, VP9)); !errors.Is(err, ErrCodecNotNegotiated) {
+		t.Errorf("another that nobody knows: %v", err)
+	}
+	known := camera(t, "known")
+	if err := conn.ReplaceVideo(known); err != nil {
+		t.Fatal(err)
+	}
+	if conn.Stats().Sent[1].Refused || known.Bindings() != 1 {
+		t.Error("one that is known is not sent")
+	}
+	for ours := range b.tracks {
+		if ours.Kind() == webrtc.RTPCodecTypeVideo {
+			break
 		}
 	}
 }

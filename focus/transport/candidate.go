@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/webrtc/v4"
+	"meshfocus/focus/transport/link"
 )
 
 // Candidate is one ICE candidate as browsers write it to JSON. Candidate is
@@ -22,10 +21,6 @@ type Candidate struct {
 // maxHeldCandidates bounds what is kept for a description that has not come
 // yet. A browser with ten interfaces and four servers stays below it.
 const maxHeldCandidates = 200
-
-// maxCandidateLength bounds one candidate; the longest real ones, with an
-// IPv6 address and every extension, stay below 300 bytes.
-const maxCandidateLength = 1024
 
 // end reports whether c says that no more candidates follow. Browsers send
 // more after it all the same, or send it twice, or never: it is not acted upon.
@@ -48,78 +43,56 @@ func (c Candidate) ufrag() string {
 	return ""
 }
 
-// check reports whether the text can be given to the ICE agent, and whether
-// it should: candidates of a second component are of no use with rtcp-mux.
-func (c Candidate) check() (use bool, err error) {
-	if len(c.Candidate) > maxCandidateLength {
-		return false, fmt.Errorf("%w: %d bytes", ErrBadCandidate, len(c.Candidate))
-	}
-	text := strings.TrimPrefix(c.Candidate, "candidate:")
-	parsed, err := ice.UnmarshalCandidate(text)
-	if err != nil {
-		// Without Pion's words, which repeat the candidate: addresses of
-		// others stay out of logs.
-		return false, fmt.Errorf("%w: not as RFC 8839 section 5.1 has it", ErrBadCandidate)
-	}
-	return parsed.Component() == ice.ComponentRTP, nil
-}
-
 // AddCandidates takes candidates of the other side, in any number, at any
 // time and in any order. Those that come before the description they belong
 // to wait for it; those of an older ICE generation and end markers are
-// dropped. One that cannot be read does not keep the others from being used:
-// the error wraps ErrBadCandidate and is for the log. A name that has to be
-// looked up (mDNS) is looked up later and may fail alone.
-func (c *Conn) AddCandidates(batch []Candidate) error {
+// dropped. One that cannot be read, or that points where we do not ask first
+// (link.Reach), does not keep the others from being used: the error wraps
+// ErrBadCandidate and is for the log. A name that has to be looked up (mDNS) is
+// looked up later and may fail alone.
+func (x *exchange) AddCandidates(batch []Candidate) error {
 	var faults []error
 	var now []Candidate
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	x.mu.Lock()
+	if x.closed {
+		x.mu.Unlock()
 		return ErrClosed
 	}
 	for _, candidate := range batch {
 		if candidate.end() {
 			continue
 		}
-		switch c.generations.place(candidate.ufrag()) {
+		switch x.generations.place(candidate.ufrag()) {
 		case currentGeneration:
 			now = append(now, candidate)
 		case unknownGeneration:
-			if len(c.held) >= maxHeldCandidates {
+			if len(x.held) >= maxHeldCandidates {
 				faults = append(faults, fmt.Errorf("%w: more than %d before their description", ErrBadCandidate, maxHeldCandidates))
 				continue
 			}
-			c.held = append(c.held, candidate)
+			x.held = append(x.held, candidate)
 		case formerGeneration:
 		}
 	}
-	c.mu.Unlock()
-	return errors.Join(append(faults, c.useCandidates(now))...)
-}
-
-// useCandidates gives candidates of the current generation to the ICE agent.
-func (c *Conn) useCandidates(batch []Candidate) error {
-	var faults []error
-	for _, candidate := range batch {
-		use, err := candidate.check()
-		if name := candidate.hiddenName(); err == nil && use && name != "" {
-			if c.network.config.MDNS {
-				c.spawn(func() { c.useHidden(candidate, name) })
-			}
-			continue
-		}
-		if err == nil && use {
-			err = c.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: candidate.Candidate})
-			if err != nil {
-				err = fmt.Errorf("%w: %w", ErrBadCandidate, err)
-			}
-		}
-		if err != nil {
+	x.mu.Unlock()
+	for _, candidate := range now {
+		if err := x.strand.add(candidate.Candidate); err != nil {
 			faults = append(faults, err)
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// add takes a candidate of the present generation of the other side.
+func (s *strand) add(candidate string) error {
+	switch err := s.link.AddCandidate(candidate); {
+	case errors.Is(err, link.ErrBadCandidate), errors.Is(err, link.ErrTooMany):
+		return fmt.Errorf("%w: %w", ErrBadCandidate, err)
+	case errors.Is(err, link.ErrClosed):
+		return ErrClosed
+	default:
+		return err
+	}
 }
 
 // generation says how a candidate's username fragment relates to what the
@@ -132,9 +105,10 @@ const (
 	unknownGeneration
 )
 
-// generations remembers the username fragments of remote descriptions.
+// generations remembers the username fragments of remote descriptions: of their
+// bundles, for there is one transport.
 type generations struct {
-	current map[string]bool // nil before the first description
+	current string // "" before the first description
 	former  map[string]bool
 }
 
@@ -143,9 +117,9 @@ type generations struct {
 // leave it out.
 func (g *generations) place(ufrag string) generation {
 	switch {
-	case g.current == nil:
+	case g.current == "":
 		return unknownGeneration
-	case ufrag == "" || g.current[ufrag]:
+	case ufrag == "" || ufrag == g.current:
 		return currentGeneration
 	case g.former[ufrag]:
 		return formerGeneration
@@ -153,30 +127,15 @@ func (g *generations) place(ufrag string) generation {
 	return unknownGeneration
 }
 
-// replacedBy reports whether the fragments of a description are others than
-// before, which is an ICE restart (RFC 8839 section 4.4.1.1.1).
-func (g *generations) replacedBy(ufrags []string) bool {
-	for _, ufrag := range ufrags {
-		if g.current != nil && !g.current[ufrag] {
-			return true
-		}
-	}
-	return false
-}
-
-// advance notes the fragments of a description that was applied.
-func (g *generations) advance(ufrags []string) {
-	fresh := make(map[string]bool, len(ufrags))
-	for _, ufrag := range ufrags {
-		fresh[ufrag] = true
+// advance notes the fragment of a description that was applied.
+func (g *generations) advance(ufrag string) {
+	if ufrag == g.current {
+		return
 	}
 	if g.former == nil {
 		g.former = make(map[string]bool)
 	}
-	for ufrag := range g.current {
-		if !fresh[ufrag] {
-			g.former[ufrag] = true
-		}
-	}
-	g.current = fresh
+	g.former[g.current] = true
+	delete(g.former, ufrag)
+	g.current = ufrag
 }

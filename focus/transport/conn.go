@@ -2,11 +2,8 @@ package transport
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // ConnConfig says what a connection is to carry.
@@ -27,10 +24,20 @@ type ConnConfig struct {
 	Audio *LocalTrack
 	// Video is sent; nil receives only.
 	Video *LocalTrack
+	// Simulcast asks in our first offer for several encodings of the other
+	// side's picture; see RemoteTrack for what becomes of them.
+	Simulcast bool
 	// DataChannel puts a data channel into our first offer, labelled as
 	// js-sdk does it. One of the other side is always accepted.
 	DataChannel bool
-	Log         *slog.Logger // nil: the network's
+	// Data puts data channels into our first offer without opening one; see
+	// OpenChannel.
+	Data bool
+	// Adaptive paces what is sent, and chooses of Video the layer that fits, by what the
+	// peer's feedback tells of the way there. Adaptive connections of a Network share one
+	// uplink. A peer that reports no arrivals gets everything as it comes.
+	Adaptive bool
+	Log      *slog.Logger // nil: the network's
 }
 
 // maxTracks is how many tracks the statistics remember. A call has four at a
@@ -48,126 +55,122 @@ const dataChannelLabel = "datachannel"
 // the first audio line the caller takes media on, our video on the first such
 // video line, now or in a later offer.
 //
-// It owns a Pion peer connection; a loop that hands out events; and a loop
-// for each track sent, each track received and the reports of each. All end
-// with Close.
+// It ends with Close, and all that it runs.
 type Conn struct {
-	network *Network
-	lane    *lane // set once, by the network
-	name    string
-	peer    string
-	log     *slog.Logger
-	pc      *webrtc.PeerConnection
-	events  *mailbox
-	relay   bool // set once: addresses are not told
-	data    bool // set once: a data channel is offered
+	*exchange
+	epoch epoch // set once
+	data  bool  // we opened a channel, or need not; owned by whoever has the turn
 
-	// turn holds one token: whoever has it negotiates.
-	turn chan struct{}
-	done chan struct{}  // closed when Close begins
-	wg   sync.WaitGroup // every goroutine of ours
-	shut sync.Once
-	gone chan struct{} // closed when Close has ended
+	ends    sync.Mutex // guards what is below; the strand may be called under it
+	ours    []*ourEnd
+	ended   bool
+	origins map[*arrival]*lineOrigin
 
-	life  context.Context    // set once: ends when Close begins
-	letGo context.CancelFunc // set once: ends it
-
-	audio, video *outlet // set once
-
-	// Owned by whoever has the turn.
-	sending map[*outlet]bool
-
-	mu          sync.Mutex // guards all below; no call leaves under it
-	closed      bool
-	state       State
-	generations generations
-	held        []Candidate // for a description that has not come
-	gathering   *gathering
-	tracks      []*RemoteTrack
+	listing sync.Mutex
+	tracks  []*RemoteTrack // guarded by listing; the list itself never changes
 }
+
+// The lines of a call, in the order of our first offer.
+const (
+	soundLine       = "sound"
+	cameraLine      = "camera"
+	screenLine      = "screen"
+	screenSoundLine = "screen-sound"
+)
+
+// layerNames are the rids that we ask for, the smallest picture first: browsers
+// send a quarter, a half and the whole of the size in that order. A peer that
+// answers without a word of layers sends one encoding.
+var layerNames = []string{"q", "h", "f"}
 
 // NewConn makes a connection. Nothing leaves the machine before an offer is
 // made or accepted.
 func (n *Network) NewConn(config ConnConfig) (*Conn, error) {
-	log := config.Log
-	if log == nil {
-		log = n.log
-	}
-	log = log.With("conn", config.Name)
-	c := &Conn{
-		network: n, name: config.Name, peer: config.Peer, log: log, events: newMailbox(), relay: config.RelayOnly, data: config.DataChannel,
-		turn: make(chan struct{}, 1), done: make(chan struct{}), gone: make(chan struct{}),
-		sending: make(map[*outlet]bool),
-	}
-	lane, err := n.enter(c)
+	c := &Conn{epoch: newEpoch(), data: !config.DataChannel, origins: make(map[*arrival]*lineOrigin)}
+	var err error
+	c.exchange, err = n.newExchange(exchangeConfig{
+		name: config.Name, peer: config.Peer, servers: config.ICEServers, relayOnly: config.RelayOnly,
+		fixed: true, data: config.DataChannel || config.Data, adaptive: config.Adaptive, uplink: n.uplink, log: config.Log,
+	}, c)
 	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
+		return nil, err
 	}
-	defer n.making.Done()
-	c.life, c.letGo = context.WithCancel(context.Background())
-	c.pc, err = lane.api(c.life, config.RelayOnly).NewPeerConnection(configuration(config, log))
-	if err != nil {
-		n.leave(c)
-		c.letGo()
-		return nil, fmt.Errorf("connection %s: %w", config.Name, err)
-	}
-	c.audio, c.video = c.outlets(config.Audio, config.Video)
-	c.gathering = c.newGathering()
-	c.listen()
-	c.wg.Go(c.events.run)
+	c.ours = c.ourEnds(config.Audio, config.Video)
+	c.strand.lines = c.lines(config.Simulcast)
+	c.begin()
 	return c, nil
 }
 
-func configuration(config ConnConfig, log *slog.Logger) webrtc.Configuration {
-	policy := webrtc.ICETransportPolicyAll
-	if config.RelayOnly {
-		policy = webrtc.ICETransportPolicyRelay
+// OpenChannel opens a data channel. It waits until there can be one: the
+// connection is up, and an offer of one side, or the other, had them. It fails
+// with the context's error or ErrClosed.
+func (c *Conn) OpenChannel(ctx context.Context, label string) (*Channel, error) {
+	return c.strand.link.OpenChannel(ctx, label)
+}
+
+// lines is everything a call may need.
+func (c *Conn) lines(layers bool) []line {
+	lines := []line{
+		{BundleLine: BundleLine{Name: soundLine, Kind: Audio, First: everything}},
+		{BundleLine: BundleLine{Name: cameraLine, Kind: Video, First: everything}},
+		{BundleLine: BundleLine{Name: screenLine, Kind: Video}},
+		{BundleLine: BundleLine{Name: screenSoundLine, Kind: Audio}},
 	}
-	return webrtc.Configuration{
-		ICEServers:         usableServers(config.ICEServers, log),
-		ICETransportPolicy: policy,
-		BundlePolicy:       webrtc.BundlePolicyMaxBundle,
-		RTCPMuxPolicy:      webrtc.RTCPMuxPolicyRequire,
+	if layers {
+		lines[1].Layers = layerNames
+	}
+	for i, end := range c.ours {
+		lines[i].sends, lines[i].StreamID, lines[i].TrackID = true, end.streamID, end.id
+	}
+	return lines
+}
+
+// hear takes in what the strand tells; see user.
+func (c *Conn) hear(event Event) {
+	switch e := event.(type) {
+	case LineReceived:
+		c.lineReceived(e)
+	case LineEnded:
+		c.lineEnded(e)
+	case ChannelOpened: // nothing is said on it
+		c.spawn(func() { drain(e.Channel) })
 	}
 }
 
-// outlets makes our ends of the two media. Silence joins the stream of the
-// video, so that the other side sees one stream.
-func (c *Conn) outlets(audio, video *LocalTrack) (*outlet, *outlet) {
-	stream := SilentStreamID
-	var picture *outlet
-	if video != nil {
-		stream = video.StreamID()
-		picture = newOutlet(Video, video.ID(), video.StreamID(), video)
+// agreed begins what was waiting for an agreement; see user.
+func (c *Conn) agreed() {
+	c.sendOurs()
+	if !c.data {
+		c.openChannel()
 	}
-	if audio == nil {
-		return newOutlet(Audio, silentTrackID, stream, c.network.silent.get()), picture
+}
+
+// openChannel opens the data channel of our first offer, if it was taken.
+func (c *Conn) openChannel() {
+	c.data = true // once
+	if !c.strand.hasChannels() {
+		return
 	}
-	return newOutlet(Audio, audio.ID(), audio.StreamID(), audio), picture
+	c.spawn(func() {
+		if channel, err := c.strand.link.OpenChannel(c.life, dataChannelLabel); err == nil {
+			drain(channel)
+		}
+	})
 }
 
-// listen connects Pion's callbacks. None of them waits.
-func (c *Conn) listen() {
-	c.pc.OnICECandidate(func(candidate *webrtc.ICECandidate) { c.current().add(candidate) })
-	c.pc.OnConnectionStateChange(func(webrtc.PeerConnectionState) { c.noteState() })
-	c.pc.OnTrack(c.trackStarted)
-	c.pc.OnDataChannel(func(*webrtc.DataChannel) {}) // accepted, nothing is said on it
+// drain reads a channel until it is closed: what is not read stops all others.
+func drain(channel *Channel) {
+	buffer := make([]byte, longestMessage)
+	for {
+		if _, _, err := channel.Read(buffer); err != nil {
+			return
+		}
+	}
 }
 
-// Name is what the connection is called in logs.
-func (c *Conn) Name() string { return c.name }
-
-// Events delivers what happens to the connection, in order. It is closed by
-// Close; what was not read by then is lost.
-func (c *Conn) Events() <-chan Event { return c.events.out }
-
-// SetICEServers sets what is used at the next ICE restart, and at the first
-// gathering if that has not begun. Unusable servers are left out.
-func (c *Conn) SetICEServers(servers []ICEServer) error {
-	config := c.pc.GetConfiguration()
-	config.ICEServers = usableServers(servers, c.log)
-	return c.pc.SetConfiguration(config)
-}
+// longestMessage is what is read of a message on a data channel. Who sends
+// longer ones ends the reading.
+const longestMessage = 64 << 10
 
 // ReplaceAudio sends another track instead, without negotiation; nil sends
 // silence. The codec must be one that was negotiated, as Opus always is.
@@ -175,146 +178,52 @@ func (c *Conn) ReplaceAudio(track *LocalTrack) error {
 	if track == nil {
 		track = c.network.silent.get()
 	}
-	return c.replace(c.audio, Audio, track)
+	return c.replace(Audio, track)
 }
 
 // ReplaceVideo sends another track instead, without negotiation; nil sends
 // nothing. Errors: ErrNotNegotiated if the connection was made without video,
 // ErrCodecNotNegotiated. What was sent before goes on then.
-func (c *Conn) ReplaceVideo(track *LocalTrack) error {
-	if c.video == nil {
-		return ErrNotNegotiated
-	}
-	return c.replace(c.video, Video, track)
-}
+func (c *Conn) ReplaceVideo(track *LocalTrack) error { return c.replace(Video, track) }
 
-func (c *Conn) replace(o *outlet, kind Kind, track *LocalTrack) error {
-	if track != nil && track.Kind() != kind {
-		return fmt.Errorf("connection %s: a track of %s in place of %s", c.name, track.Kind(), kind)
-	}
-	select {
-	case <-c.done:
-		return ErrClosed
-	default:
-		return o.replace(track)
-	}
-}
-
-// Close ends the connection. It returns when nothing of it runs any more, for
-// every caller. Not to be called by the goroutine that writes a track of it.
-func (c *Conn) Close() error {
-	var err error
-	c.shut.Do(func() {
-		defer close(c.gone)
-		c.mu.Lock()
-		c.closed = true
-		gathering := c.gathering
-		c.mu.Unlock()
-		close(c.done)
-		gathering.finish()
-		c.letGo()
-		c.turn <- struct{}{} // whoever negotiates has seen done; keep the turn
-		err = c.pc.GracefulClose()
-		close(c.events.stop)
-		c.wg.Wait()
-		c.network.leave(c)
-	})
-	<-c.gone
-	if err != nil {
-		return fmt.Errorf("connection %s: %w", c.name, err)
-	}
-	return nil
-}
-
-// spawn runs a loop of the connection; it reports false when that is closing.
-func (c *Conn) spawn(run func()) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.wg.Go(run)
-	return true
-}
-
-// take waits for the turn to negotiate.
-func (c *Conn) take(ctx context.Context) error {
-	select {
-	case <-c.done:
-		return ErrClosed
-	default:
-	}
-	select {
-	case c.turn <- struct{}{}:
-		return nil
-	case <-c.done:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (c *Conn) give() { <-c.turn }
-
-// noteState tells where the connection is, if that is news. Pion's callbacks
-// come in no order: only the present state counts.
-func (c *Conn) noteState() {
-	state := c.present()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed || state == c.state || state == StateNew {
-		return
-	}
-	c.state = state
-	c.events.put(StateChanged{state})
-}
-
-func (c *Conn) present() State {
-	switch c.pc.ConnectionState() {
-	case webrtc.PeerConnectionStateConnecting:
-		return StateConnecting
-	case webrtc.PeerConnectionStateConnected:
-		return StateConnected
-	case webrtc.PeerConnectionStateDisconnected:
-		return StateDisconnected
-	case webrtc.PeerConnectionStateFailed:
-		return StateFailed
-	case webrtc.PeerConnectionStateClosed:
-		return StateClosed
-	}
-	return StateNew
-}
-
-// State says where the connection is.
-func (c *Conn) State() State {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return StateClosed
-	}
-	return c.state
-}
-
-// current gives the gathering of the present ICE generation.
-func (c *Conn) current() *gathering {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.gathering
-}
-
-func (c *Conn) newGathering() *gathering {
-	return newGathering(func(batch []Candidate) { c.events.put(CandidatesFound{batch}) }, c.relay)
-}
-
-// trackStarted is called when the first packet of a track came.
-func (c *Conn) trackStarted(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
-	t := newRemoteTrack(c, track, receiver)
-	if !c.spawn(t.read) {
-		return
-	}
-	c.spawn(t.readReports)
-	c.mu.Lock()
+// arrived notes a track and tells of it.
+func (c *Conn) arrived(t *RemoteTrack) {
+	c.listing.Lock()
 	c.tracks = append(c.tracks[max(len(c.tracks)-maxTracks+1, 0):len(c.tracks):len(c.tracks)], t)
-	c.mu.Unlock()
-	c.events.put(TrackAdded{t})
+	c.listing.Unlock()
+	c.events.Put(TrackAdded{t})
+}
+
+// received gives the tracks that have arrived.
+func (c *Conn) received() []*RemoteTrack {
+	c.listing.Lock()
+	defer c.listing.Unlock()
+	return c.tracks
+}
+
+// The link's states as WebRTC names those of its parts. DTLS begins when ICE
+// has a way, and both are up when the link is.
+var (
+	iceWords = map[State]string{
+		StateNew: "new", StateConnecting: "checking", StateConnected: "connected",
+		StateDisconnected: "disconnected", StateFailed: "failed", StateClosed: "closed",
+	}
+	dtlsWords = map[State]string{
+		StateNew: "new", StateConnecting: "connecting", StateConnected: "connected",
+		StateDisconnected: "connected", StateFailed: "failed", StateClosed: "closed",
+	}
+)
+
+// Stats takes a snapshot. It is cheap enough for every connection each second.
+func (c *Conn) Stats() Stats {
+	state := c.strand.link.State()
+	stats := Stats{
+		State: c.State(), Signalling: c.strand.signalling(), ICE: iceWords[state], DTLS: dtlsWords[state],
+		Pair: c.strand.pair(), RTT: c.strand.link.RoundTrip(), Sent: c.sent(),
+		Sending: c.strand.end.Stats().Sending,
+	}
+	for _, track := range c.received() {
+		stats.Received = append(stats.Received, track.Stats())
+	}
+	return stats
 }

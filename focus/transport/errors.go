@@ -9,6 +9,9 @@ var (
 	// ErrWrongState: an offer was made or accepted while another exchange is
 	// open, or an answer came without one. The Conn is as it was before.
 	ErrWrongState = errors.New("negotiation is in another state")
+	// ErrStale: a description came that its writer has gone back from since, or that
+	// answers what we have gone back from. Nothing has changed.
+	ErrStale = errors.New("session description is older than the last one")
 	// ErrBadDescription: the remote description could not be used. What the
 	// Conn has negotiated before is undefined afterwards: close it.
 	ErrBadDescription = errors.New("unusable session description")

@@ -1,9 +1,9 @@
 package transport
 
-import "sync"
+import "meshfocus/focus/transport/link"
 
-// Event is something a connection has to say. It is one of CandidatesFound,
-// StateChanged and TrackAdded.
+// Event is something a connection has to say. Those of a Conn are
+// CandidatesFound, StateChanged and TrackAdded; those of a Bundle are named there.
 type Event interface{ event() }
 
 // CandidatesFound holds local candidates found after the description they
@@ -23,87 +23,14 @@ func (StateChanged) event()    {}
 func (TrackAdded) event()      {}
 
 // State is where a connection is, from first offer to close.
-type State uint8
+type State = link.State
 
 // The states. A restart leads from disconnected or failed back to connecting.
 const (
-	StateNew State = iota
-	StateConnecting
-	StateConnected
-	StateDisconnected
-	StateFailed
-	StateClosed
+	StateNew          = link.StateNew
+	StateConnecting   = link.StateConnecting
+	StateConnected    = link.StateConnected
+	StateDisconnected = link.StateDisconnected
+	StateFailed       = link.StateFailed
+	StateClosed       = link.StateClosed
 )
-
-// String gives the state in lower case, for logs and pages.
-func (s State) String() string {
-	switch s {
-	case StateNew:
-		return "new"
-	case StateConnecting:
-		return "connecting"
-	case StateConnected:
-		return "connected"
-	case StateDisconnected:
-		return "disconnected"
-	case StateFailed:
-		return "failed"
-	case StateClosed:
-		return "closed"
-	}
-	return "unknown"
-}
-
-// mailbox keeps events in order between Pion's goroutines, which must never
-// wait, and one reader, which may. Its loop runs from NewConn to Close.
-type mailbox struct {
-	out  chan Event
-	wake chan struct{} // capacity 1: something was put
-	stop chan struct{}
-
-	mu    sync.Mutex
-	queue []Event // guarded by mu
-}
-
-func newMailbox() *mailbox {
-	return &mailbox{
-		out:  make(chan Event),
-		wake: make(chan struct{}, 1),
-		stop: make(chan struct{}),
-	}
-}
-
-// put appends an event and returns at once.
-func (m *mailbox) put(event Event) {
-	m.mu.Lock()
-	m.queue = append(m.queue, event)
-	m.mu.Unlock()
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run hands events out until stop is closed, then closes out. What was not
-// read by then is dropped.
-func (m *mailbox) run() {
-	defer close(m.out)
-	for {
-		select {
-		case <-m.stop:
-			return
-		case <-m.wake:
-		}
-		m.mu.Lock()
-		events := m.queue
-		m.queue = nil
-		m.mu.Unlock()
-		for _, event := range events {
-			select {
-			case <-m.stop:
-				return
-			case m.out <- event:
-			}
-		}
-	}
-}

@@ -4,37 +4,47 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-
-	"github.com/pion/webrtc/v4"
 )
 
-// externalRules reads the external addresses of a Config. The public address
-// is offered beside the local one, not instead of it: parties in the same
-// network keep the short way.
-func externalRules(external []string) ([]webrtc.ICEAddressRewriteRule, error) {
-	var rules []webrtc.ICEAddressRewriteRule
-	for _, entry := range external {
+// external is an address that the world sees in place of a local one.
+type external struct {
+	public netip.Addr
+	local  netip.Addr // zero: every local address of that family
+}
+
+// parseExternal reads the external addresses of a Config.
+func parseExternal(entries []string) ([]external, error) {
+	var all []external
+	for _, entry := range entries {
 		public, local, mapped := strings.Cut(entry, "/")
 		addr, err := netip.ParseAddr(public)
 		if err != nil {
 			return nil, fmt.Errorf("external address %q: want \"203.0.113.5\" or \"203.0.113.5/10.0.0.2\"", entry)
 		}
-		rule := webrtc.ICEAddressRewriteRule{
-			External:        []string{addr.Unmap().String()},
-			AsCandidateType: webrtc.ICECandidateTypeHost,
-			Mode:            webrtc.ICEAddressRewriteAppend,
-		}
+		each := external{public: addr.Unmap()}
 		if mapped {
 			inner, err := netip.ParseAddr(local)
 			if err != nil {
 				return nil, fmt.Errorf("external address %q: %q is no local address", entry, local)
 			}
-			if inner.Unmap().Is4() != addr.Unmap().Is4() {
+			if each.local = inner.Unmap(); each.local.Is4() != each.public.Is4() {
 				return nil, fmt.Errorf("external address %q: both must be IPv4 or both IPv6", entry)
 			}
-			rule.Local = inner.Unmap().String()
 		}
-		rules = append(rules, rule)
+		all = append(all, each)
 	}
-	return rules, nil
+	return all, nil
+}
+
+// seenAs gives the addresses that the world sees in place of a local one. They
+// are offered beside it, not instead of it: parties in the same network keep
+// the short way.
+func seenAs(all []external, local netip.Addr) (seen []netip.Addr) {
+	local = local.Unmap()
+	for _, each := range all {
+		if each.local == local || !each.local.IsValid() && each.public.Is4() == local.Is4() {
+			seen = append(seen, each.public)
+		}
+	}
+	return seen
 }

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"meshfocus/focus/transport/link"
 )
 
 func TestConn_LeavesNothingBehindAfterFiftyCalls(t *testing.T) {
@@ -31,8 +33,8 @@ func TestConn_LeavesNothingBehindAfterFiftyCalls(t *testing.T) {
 	if picture.Bindings() != 0 {
 		t.Errorf("the picture is still bound to %d connections", picture.Bindings())
 	}
-	if len(a.conns) != 0 || len(a.lanes) != 1 {
-		t.Errorf("%d connections on %d ports are left, want none on one", len(a.conns), len(a.lanes))
+	if len(a.conns) != 0 || len(a.berths) != 1 {
+		t.Errorf("%d connections on %d ports are left, want none on one", len(a.conns), len(a.berths))
 	}
 	await(t, "goroutines of closed connections end", func() bool { return runtime.NumGoroutine() <= before+4 })
 }
@@ -56,6 +58,7 @@ func TestConn_TrackEndsWithTheConnection(t *testing.T) {
 }
 
 func TestConn_GoesOnWhenNobodyReadsATrack(t *testing.T) {
+	t.Parallel() // waits most of the time
 	p := connected(t)
 	track := p.seenByCallee.awaitTrack(t, Video)
 	await(t, "a key frame on a full shelf", func() bool { return track.Stats().Unread >= videoRoom })
@@ -72,20 +75,17 @@ func TestConn_GoesOnWhenNobodyReadsATrack(t *testing.T) {
 }
 
 func TestConn_SaysDisconnectedWhenThePeerIsGone(t *testing.T) {
-	t.Parallel() // it waits for seconds
-	p := connected(t)
+	t.Parallel() // waits most of the time
+	p := connectedOn(t, Config{timeouts: link.Timeouts{Disconnected: time.Second, Failed: time.Hour, Keepalive: 100 * time.Millisecond}})
 	// The peer dies without a word: its network goes first.
 	if err := p.callee.network.Close(); err != nil {
 		t.Error(err)
 	}
-	begin := time.Now()
 	p.seenByCaller.awaitState(t, StateDisconnected)
-	if took := time.Since(begin); took < iceDisconnected-2*time.Second || took > iceDisconnected+3*time.Second {
-		t.Errorf("disconnected after %s, want about %s", took, iceDisconnected)
-	}
 }
 
 func TestStats_TellTheStoryOfAConnection(t *testing.T) {
+	t.Parallel() // waits most of the time
 	p := connected(t)
 	track := p.seenByCallee.awaitTrack(t, Video)
 	readSamples(t, track, 100)
@@ -107,7 +107,8 @@ func TestStats_TellTheStoryOfAConnection(t *testing.T) {
 	if sound.Kind != Audio || sound.Codec != Opus || picture.Kind != Video || picture.Codec != VP8 || picture.StreamID != "alice" {
 		t.Errorf("sent %+v and %+v", sound, picture)
 	}
-	if picture.Frames < 100 || picture.Packets < 200 || picture.Bytes < 100*1800 || picture.Failed > 0 {
+	// The hundredth may be read before its sender has counted it.
+	if picture.Frames < 99 || picture.Packets < 2*99 || picture.Bytes < 99*1800 || picture.Failed > 0 {
 		t.Errorf("sent %+v", picture)
 	}
 	received := track.Stats()
@@ -120,6 +121,7 @@ func TestStats_TellTheStoryOfAConnection(t *testing.T) {
 }
 
 func TestConn_ExchangesItsPicture(t *testing.T) {
+	t.Parallel() // waits most of the time
 	p := connected(t)
 	track := p.seenByCallee.awaitTrack(t, Video)
 	readSamples(t, track, 5)

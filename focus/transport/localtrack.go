@@ -11,6 +11,8 @@ import (
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
+
+	"meshfocus/simulcast"
 )
 
 // Sample is one picture or one packet of sound. To send: Data and Duration.
@@ -47,36 +49,36 @@ type TrackConfig struct {
 	Codec    Codec
 	ID       string
 	StreamID string
+	// Layers is how many sizes of one picture are written, at most simulcast.Streams; 0
+	// is one. A connection sends one of them at a time: the largest, or the one that
+	// its way carries (ConnConfig.Adaptive).
+	Layers int
+	// Patient: the source makes key frames at times of its own, and to be asked for one
+	// costs it something. It is asked only for connections that show nothing.
+	Patient bool
 }
 
 // maxPayload is what of a frame goes into one packet: libwebrtc's 1200 bytes
 // of RTP less the header and our extensions.
 const maxPayload = 1160
 
-// keyFrameInterval is the least time between two answered requests for a key
-// frame by those who could have seen the last one.
-const keyFrameInterval = 100 * time.Millisecond
-
 // LocalTrack is media to send. It feeds any number of connections and cuts
 // frames into packets once for all of them.
 //
 // Its source, one goroutine at a time, writes samples or RTP packets; it owns
-// the packetiser. Connections come and go from other goroutines.
+// the layers, with their packetisers. Connections come and go from other goroutines.
 type LocalTrack struct {
 	config TrackConfig // set once
+	layers []*LocalLayer
+	muted  atomic.Bool
 
 	// Owned by the source.
-	payloader rtp.Payloader
-	sequence  uint16
-	timestamp uint32
-	remainder time.Duration // of a sample, too short for a tick
-	input     splice        // WriteRTP: numbers of the arriving stream
+	input     splice // WriteRTP: numbers of the arriving stream
 	inputSSRC uint32
 
-	requests  chan struct{}             // capacity 1
-	lastKey   atomic.Int64              // unix nanoseconds of the last key frame written
-	outlets   atomic.Pointer[[]*outlet] // immutable snapshot
-	mu        sync.Mutex                // serialises changes of outlets
+	requests  chan struct{}           // capacity 1
+	feeds     atomic.Pointer[[]*feed] // one for each lane it is sent on; immutable snapshot
+	mu        sync.Mutex              // serialises changes of feeds
 	malformed atomic.Uint64
 }
 
@@ -94,14 +96,19 @@ func NewLocalTrack(config TrackConfig) (*LocalTrack, error) {
 	if config.ID == "" || config.StreamID == "" {
 		return nil, errors.New("local track: ID and StreamID must not be empty")
 	}
-	t := &LocalTrack{
-		config:    config,
-		payloader: payloader(config.Codec),
-		sequence:  uint16(rand.Uint32()), // RFC 3550 section 5.1: both start at random
-		timestamp: rand.Uint32(),
-		requests:  make(chan struct{}, 1),
+	config.Layers = max(config.Layers, 1)
+	if config.Layers > simulcast.Streams || config.Layers > 1 && config.Kind != Video {
+		return nil, fmt.Errorf("local track: %d layers of %s; pictures have up to %d", config.Layers, config.Kind, simulcast.Streams)
 	}
-	t.outlets.Store(&[]*outlet{})
+	t := &LocalTrack{config: config, requests: make(chan struct{}, 1)}
+	begin := rand.Uint32() // what is shown at one time has one timestamp
+	for index := range config.Layers {
+		t.layers = append(t.layers, &LocalLayer{
+			track: t, index: index, payloader: payloader(config.Codec),
+			sequence: uint16(rand.Uint32()), timestamp: begin, // RFC 3550 section 5.1: both start at random
+		})
+	}
+	t.feeds.Store(&[]*feed{})
 	return t, nil
 }
 
@@ -124,6 +131,9 @@ func payloader(codec Codec) rtp.Payloader {
 // Kind, Codec, ID and StreamID say what the track was made with.
 func (t *LocalTrack) Kind() Kind { return t.config.Kind }
 
+// Config is what the track was made with.
+func (t *LocalTrack) Config() TrackConfig { return t.config }
+
 // Codec says how the track is encoded.
 func (t *LocalTrack) Codec() Codec { return t.config.Codec }
 
@@ -134,63 +144,31 @@ func (t *LocalTrack) ID() string { return t.config.ID }
 func (t *LocalTrack) StreamID() string { return t.config.StreamID }
 
 // Bindings counts the connections the track is being sent to.
-func (t *LocalTrack) Bindings() int { return len(*t.outlets.Load()) }
+func (t *LocalTrack) Bindings() (count int) {
+	for _, f := range *t.feeds.Load() {
+		count += int(f.count.Load())
+	}
+	return count
+}
 
 // KeyFrameRequests delivers when a receiver needs a key frame (PLI, FIR).
-// Requests of all connections are merged: one stays pending at most, and one
-// within 100 ms of a key frame that its sender could have seen is dropped.
+// Requests of all connections are merged: one stays pending at most, and those
+// of who had not seen the last key frame yet are dropped (feedback.KeyFrames).
 func (t *LocalTrack) KeyFrameRequests() <-chan struct{} { return t.requests }
 
 // Malformed counts packets given to WriteRTP that were no RTP.
 func (t *LocalTrack) Malformed() uint64 { return t.malformed.Load() }
 
-// WriteSample sends one sample to every connection. Timestamps advance by the
-// durations, sequence numbers by the packets: they stay continuous however
-// the source jumps in its own material. A connection that cannot send does
-// not keep the others from getting the sample.
-func (t *LocalTrack) WriteSample(sample Sample) error {
-	start := t.timestamp
-	t.advance(sample.Duration)
-	if t.config.Kind == Video && Inspect(t.config.Codec, sample.Data).Key {
-		t.lastKey.Store(time.Now().UnixNano())
-	}
-	outlets := *t.outlets.Load()
-	if len(outlets) == 0 || len(sample.Data) == 0 {
-		return nil
-	}
-	payloads := t.payloader.Payload(maxPayload, sample.Data)
-	if len(payloads) == 0 {
-		return fmt.Errorf("local track %s: %d bytes are not a %s frame", t.config.ID, len(sample.Data), t.config.Codec)
-	}
-	for i, payload := range payloads {
-		header := rtp.Header{
-			Version:        2,
-			Marker:         t.config.Kind == Video && i == len(payloads)-1,
-			SequenceNumber: t.sequence,
-			Timestamp:      start,
-		}
-		t.sequence++
-		for _, o := range outlets {
-			o.write(t, header, payload)
-		}
-	}
-	return nil
-}
+// WriteSample writes a sample of the first layer, which is the only one of most.
+func (t *LocalTrack) WriteSample(sample Sample) error { return t.layers[0].WriteSample(sample) }
 
-// advance moves the timestamp on by a duration, keeping what is less than a
-// tick for the next.
-func (t *LocalTrack) advance(duration time.Duration) {
-	t.remainder += duration
-	clock := time.Duration(t.config.Codec.ClockRate())
-	ticks := t.remainder * clock / time.Second
-	t.timestamp += uint32(ticks)
-	t.remainder -= ticks * time.Second / clock
-}
+// Layer gives one of the layers, from 0. All of a track are written by one goroutine.
+func (t *LocalTrack) Layer(index int) *LocalLayer { return t.layers[index] }
 
 // WriteRTP sends one RTP packet that was made elsewhere. Payload type and
 // SSRC are rewritten for each connection; a new SSRC or a jump in the input
 // continues the numbers of the old. Header extensions are not passed on:
-// their numbers mean something else there.
+// their numbers mean something else there. It is for tracks of one layer.
 func (t *LocalTrack) WriteRTP(packet []byte) error {
 	var in rtp.Packet
 	if err := in.Unmarshal(packet); err != nil {
@@ -205,41 +183,33 @@ func (t *LocalTrack) WriteRTP(packet []byte) error {
 		t.input.cut()
 	}
 	now := time.Now()
-	if t.config.Kind == Video && beginsKeyFrame(t.config.Codec, in.Payload) {
-		t.lastKey.Store(now.UnixNano())
+	key := t.config.Kind == Video && beginsKeyFrame(t.config.Codec, in.Payload)
+	if !t.layers[0].mute.passes(t.muted.Load(), t.config.Kind, key) {
+		t.input.cut()
+		return nil
 	}
 	header := rtp.Header{Version: 2, Marker: in.Marker}
 	header.SequenceNumber, header.Timestamp = t.input.next(in.SequenceNumber, in.Timestamp, t.config.Codec.ClockRate(), now)
 	payload := slices.Clone(in.Payload)
-	for _, o := range *t.outlets.Load() {
-		o.write(t, header, payload)
+	for _, f := range *t.feeds.Load() {
+		f.write(0, header, payload)
+		f.flush()
 	}
 	return nil
 }
 
-// attach adds a connection's end.
-func (t *LocalTrack) attach(o *outlet) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	outlets := append(slices.Clone(*t.outlets.Load()), o)
-	t.outlets.Store(&outlets)
+// add and remove replace the snapshot. t.mu is held.
+func (t *LocalTrack) add(added *feed) {
+	feeds := append(slices.Clone(*t.feeds.Load()), added)
+	t.feeds.Store(&feeds)
 }
 
-// detach removes a connection's end.
-func (t *LocalTrack) detach(o *outlet) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	outlets := slices.DeleteFunc(slices.Clone(*t.outlets.Load()), func(each *outlet) bool { return each == o })
-	t.outlets.Store(&outlets)
+func (t *LocalTrack) remove(removed *feed) {
+	feeds := slices.DeleteFunc(slices.Clone(*t.feeds.Load()), func(each *feed) bool { return each == removed })
+	t.feeds.Store(&feeds)
 }
 
-// requestKeyFrame passes a request on; attached is when the asking connection
-// began to get the track.
-func (t *LocalTrack) requestKeyFrame(attached, now time.Time) {
-	last := time.Unix(0, t.lastKey.Load())
-	if now.Sub(last) < keyFrameInterval && attached.Before(last) {
-		return
-	}
+func (t *LocalTrack) askKeyFrame() {
 	select {
 	case t.requests <- struct{}{}:
 	default:

@@ -6,14 +6,15 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/pion/interceptor"
-	"github.com/pion/transport/v4/stdnet"
-	"github.com/pion/webrtc/v4"
+	"meshfocus/focus/lane"
+	"meshfocus/focus/trace"
+	"meshfocus/focus/transport/link"
 )
 
 // Config says where a Network listens. The zero Config works: any free port
@@ -38,7 +39,16 @@ type Config struct {
 	// Our own addresses are never hidden. Without it such candidates are
 	// left out.
 	MDNS bool
-	Log  *slog.Logger // nil: nothing is logged
+	// Lanes is how many cores the connections are spread over, each with a port of
+	// its own: the second and later take any that are free. 0 is one. Tick and Packets are those of lane.Config.
+	Lanes   int
+	Tick    time.Duration
+	Packets int
+	// Traces is that of lane.Config: what is decided about paths, while somebody wants it.
+	Traces *trace.Store
+	Log    *slog.Logger // nil: nothing is logged
+
+	timeouts link.Timeouts // for tests that cannot wait
 }
 
 // Network is the sockets of one party, shared by its connections. All methods
@@ -52,36 +62,27 @@ type Config struct {
 // It owns the sockets, their read loops, the source of silence (see silence)
 // and the list of connections. It ends with Close, which ends the connections.
 type Network struct {
-	config  Config
-	log     *slog.Logger
-	silent  *silence
-	names   *names
+	config Config
+	log    *slog.Logger
+	silent *silence
+	names  link.Names
+	// resolve finds the address behind a .local name; set once.
 	resolve func(ctx context.Context, name string) (netip.Addr, error)
+	// addresses gives those of this machine that are wanted; set once.
+	addresses func(Config) ([]netip.Addr, error)
+	pace      time.Duration // see movePace; set once
+	external  []external    // set once
+	uplink    *lane.Uplink  // set once; of the connections that are adaptive
 
-	mu     sync.Mutex
-	lanes  []*lane            // guarded by mu; the first is the Config's port
-	conns  map[*Conn]struct{} // guarded by mu
-	closed bool               // guarded by mu
-	making sync.WaitGroup     // connections that are being made
-}
+	following sync.Mutex    // guards nothing: one looks at the addresses at a time
+	moves     atomic.Uint64 // how often they were others
 
-// lane is one port and what connections on it are made with.
-type lane struct {
-	ports        *ports
-	codecs       *webrtc.MediaEngine
-	interceptors *interceptor.Registry
-	settings     webrtc.SettingEngine
-	interfaces   *stdnet.Net
-}
-
-// api prepares Pion for one connection, which ends with the context.
-func (l *lane) api(ctx context.Context, relayOnly bool) *webrtc.API {
-	settings := l.settings
-	if relayOnly {
-		settings.SetRelayAcceptanceMinWait(0) // nothing better can come
-	}
-	settings.SetNet(&outside{l.interfaces, ctx})
-	return webrtc.NewAPI(webrtc.WithMediaEngine(l.codecs), webrtc.WithInterceptorRegistry(l.interceptors), webrtc.WithSettingEngine(settings))
+	mu      sync.Mutex
+	present []netip.Addr           // what follow saw last, sorted; guarded by mu
+	berths  []*berth               // guarded by mu; the first is the Config's port
+	conns   map[*exchange]struct{} // guarded by mu
+	closed  bool                   // guarded by mu
+	making  sync.WaitGroup         // connections that are being made
 }
 
 // Listen opens the sockets. The error says which address or setting is to
@@ -90,77 +91,51 @@ func Listen(config Config) (*Network, error) {
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
-	first, err := openLane(config)
-	if err != nil {
-		return nil, err
-	}
-	names := &names{logs: pionLog{config.Log}}
-	return &Network{
-		config:  config,
-		log:     config.Log,
-		silent:  newSilence(),
-		names:   names,
-		resolve: names.lookup,
-		lanes:   []*lane{first},
-		conns:   make(map[*Conn]struct{}),
-	}, nil
+	return listenOn(config, wantedAddresses)
 }
 
-// openLane opens a port and prepares Pion for it.
-func openLane(config Config) (*lane, error) {
-	rules, err := externalRules(config.External)
+// listenOn is Listen on addresses that a test may give.
+func listenOn(config Config, addresses func(Config) ([]netip.Addr, error)) (*Network, error) {
+	external, err := parseExternal(config.External)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := mediaEngine()
-	if err != nil {
-		return nil, fmt.Errorf("codecs: %w", err)
-	}
-	logs := pionLog{config.Log}
-	registry, err := interceptors(logs)
-	if err != nil {
-		return nil, fmt.Errorf("interceptors: %w", err)
-	}
-	interfaces, err := stdnet.NewNet()
-	if err != nil {
-		return nil, fmt.Errorf("network interfaces: %w", err)
-	}
-	ports, err := openPorts(config, logs)
+	addrs, err := addresses(config)
 	if err != nil {
 		return nil, err
 	}
-	settings := settings(logs)
-	applyPorts(&settings, config, ports)
-	if err := settings.SetICEAddressRewriteRules(rules...); err != nil {
-		return nil, errors.Join(err, ports.close())
+	n := &Network{
+		config: config, log: config.Log, silent: newSilence(), addresses: addresses, pace: movePace, external: external, uplink: lane.NewUplink(),
+		present: slices.SortedFunc(slices.Values(addrs), netip.Addr.Compare),
+		conns:   make(map[*exchange]struct{}),
 	}
-	return &lane{ports: ports, codecs: engine, interceptors: registry, settings: settings, interfaces: interfaces}, nil
+	n.names.Logs = pionLog{config.Log}
+	n.resolve = n.names.Lookup
+	if err := n.openBerths(); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
-// applyPorts makes the ICE agents of all connections use our sockets.
-func applyPorts(settings *webrtc.SettingEngine, config Config, ports *ports) {
-	settings.SetICEUDPMux(ports.udp)
-	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
-	if config.TCP {
-		settings.SetICETCPMux(ports.tcp)
-		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
-	} else {
-		settings.DisableActiveTCP(true)
+// reach is our place in the network as it is known now (link.Config.Reach).
+func (n *Network) reach() link.Reach {
+	r := link.Reach{}
+	for _, each := range n.external {
+		r.External = append(r.External, each.public)
 	}
-	settings.SetNetworkTypes(types)
-	settings.SetIncludeLoopbackCandidate(config.Loopback)
-	if len(config.Addresses) > 0 {
-		wanted := make(map[netip.Addr]bool)
-		for _, addr := range config.Addresses {
-			wanted[addr.Unmap()] = true
-		}
-		// Only with a filter does Pion bind what it opens for TURN to the
-		// same addresses; without, it makes one allocation for all of them.
-		settings.SetIPFilter(func(ip net.IP) bool {
-			addr, ok := netip.AddrFromSlice(ip)
-			return ok && wanted[addr.Unmap()]
-		})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	r.Own, r.Loopback = slices.Clone(n.present), n.config.Loopback
+	return r
+}
+
+// lookUp finds the address behind a hidden name, if we look such names up
+// (link.Config.Resolve).
+func (n *Network) lookUp(ctx context.Context, name string) (netip.Addr, error) {
+	if !n.config.MDNS {
+		return netip.Addr{}, errors.New("names are not looked up here")
 	}
+	return n.resolve(ctx, name)
 }
 
 // Port gives the number of the UDP port, and of the TCP port if there is one.
@@ -169,10 +144,22 @@ func (n *Network) Port() int { return n.first().number }
 // Addrs gives the local UDP addresses that candidates are made of.
 func (n *Network) Addrs() []netip.AddrPort { return n.first().addrs() }
 
+// Stats gives what each lane is and did, the first port's first. Lanes are added and
+// never go, so all counts go up only.
+func (n *Network) Stats() (lanes []lane.Stats) {
+	n.mu.Lock()
+	berths := slices.Clone(n.berths)
+	n.mu.Unlock()
+	for _, b := range berths {
+		lanes = append(lanes, b.lane.Stats())
+	}
+	return lanes
+}
+
 func (n *Network) first() *ports {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.lanes[0].ports
+	return n.berths[0].ports
 }
 
 // Close ends every connection and closes the sockets. It returns when nothing
@@ -188,7 +175,7 @@ func (n *Network) Close() error {
 	n.making.Wait()
 	n.mu.Lock()
 	conns := slices.Collect(maps.Keys(n.conns))
-	lanes := n.lanes
+	berths := n.berths
 	n.mu.Unlock()
 
 	var wg sync.WaitGroup
@@ -198,51 +185,64 @@ func (n *Network) Close() error {
 	}
 	wg.Wait()
 	n.silent.close()
-	errs = append(errs, n.names.close())
-	for _, lane := range lanes {
-		errs = append(errs, lane.ports.close())
+	errs = append(errs, n.names.Close())
+	for _, berth := range berths {
+		errs = append(errs, berth.ports.close())
 	}
 	return errors.Join(errs...)
 }
 
-// enter lists a connection and gives it the first lane that no other
-// connection to its peer is on, opening one if need be. The caller tells
+// enter lists a connection and gives it, of the berths that no other connection
+// to its peer is on, the one with the fewest, opening one if need be. The caller tells
 // making when the connection is made.
-func (n *Network) enter(conn *Conn) (*lane, error) {
+func (n *Network) enter(x *exchange, on *lane.Lane) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return nil, ErrClosed
+		return ErrClosed
+	}
+	i := n.least(x.peer)
+	if on != nil {
+		i = slices.IndexFunc(n.berths, func(b *berth) bool { return b.lane == on })
+		if i < 0 {
+			return errors.New("the lane is another network's")
+		}
+	}
+	if i < 0 {
+		i = len(n.berths)
+		if err := n.openBerth(); err != nil {
+			return fmt.Errorf("port for another connection to the same peer: %w", err)
+		}
 	}
 	n.making.Add(1)
-	taken := make(map[*lane]bool)
-	for other := range n.conns {
-		if conn.peer != "" && other.peer == conn.peer {
-			taken[other.lane] = true
-		}
-	}
-	for _, lane := range n.lanes {
-		if !taken[lane] {
-			conn.lane = lane
-			n.conns[conn] = struct{}{}
-			return lane, nil
-		}
-	}
-	config := n.config
-	config.Port = 0
-	another, err := openLane(config)
-	if err != nil {
-		n.making.Done()
-		return nil, fmt.Errorf("port for another connection to the same peer: %w", err)
-	}
-	n.lanes = append(n.lanes, another)
-	conn.lane = another
-	n.conns[conn] = struct{}{}
-	return another, nil
+	x.berth = n.berths[i]
+	n.conns[x] = struct{}{}
+	return nil
 }
 
-func (n *Network) leave(conn *Conn) {
+// least gives the place of a berth for a connection to a peer, -1 if there is
+// none. Without Lanes it is the first that is not taken. n.mu is held.
+func (n *Network) least(peer string) int {
+	taken, load := make(map[*berth]bool), make(map[*berth]int)
+	for other := range n.conns {
+		load[other.berth]++
+		if peer != "" && other.peer == peer {
+			taken[other.berth] = true
+		}
+	}
+	least := -1
+	for i, b := range n.berths {
+		switch {
+		case taken[b]:
+		case least < 0, i < n.config.Lanes && load[b] < load[n.berths[least]]:
+			least = i
+		}
+	}
+	return least
+}
+
+func (n *Network) leave(x *exchange) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.conns, conn)
+	delete(n.conns, x)
 }

@@ -40,6 +40,7 @@ func connectThrough(t *testing.T, a, b *Network, config ConnConfig, change filte
 }
 
 func TestPath_GoesOverTCPWhereNothingElseDoes(t *testing.T) {
+	t.Parallel() // waits most of the time
 	a, b := listen(t, Config{TCP: true}), listen(t, Config{TCP: true})
 	if a.Port() != tcpPort(t, a) {
 		t.Errorf("UDP port %d, TCP port %d: want one number", a.Port(), tcpPort(t, a))
@@ -58,6 +59,7 @@ func tcpPort(t *testing.T, n *Network) int {
 }
 
 func TestPath_GoesOverIPv6(t *testing.T) {
+	t.Parallel() // waits most of the time
 	loopback := Config{Addresses: []netip.Addr{netip.IPv6Loopback()}}
 	a, b := listen(t, loopback), listen(t, loopback)
 	caller, _ := connectThrough(t, a, b, ConnConfig{}, unchanged)
@@ -67,6 +69,7 @@ func TestPath_GoesOverIPv6(t *testing.T) {
 }
 
 func TestPath_UsesOnePortForEightConnections(t *testing.T) {
+	t.Parallel() // waits most of the time
 	hub := listen(t, Config{})
 	picture := camera(t, "hub")
 	var observers []*observer

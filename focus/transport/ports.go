@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,19 +17,15 @@ import (
 // leaves from the address that was asked: ICE drops others.
 type ports struct {
 	number    int
-	sockets   []*socket
 	listeners []*listener
-	udp       *ice.MultiUDPMuxDefault
-	tcp       *tcpPorts
+	udp       *sockets
+	tcp       *tcpPorts // nil until it is served
 }
 
 const (
 	// portAttempts is how often a free port is tried: a port that is free
 	// in UDP on one address may be taken in TCP or on another.
 	portAttempts = 20
-	// socketBuffer holds 100 ms of 20 streams of 2 Mbit/s with room to
-	// spare; the system may grant less.
-	socketBuffer = 2 << 20
 	// tcpWriteBuffer is what may wait for a slow TCP peer before packets for
 	// it are dropped: without it one peer would hold up the others.
 	tcpWriteBuffer = 256 << 10
@@ -44,21 +38,18 @@ const (
 	tcpUnknownPeer = 2 * time.Second
 )
 
-func openPorts(config Config, logs logging.LoggerFactory) (*ports, error) {
+func openPorts(config Config, addrs []netip.Addr, logs logging.LoggerFactory) (*ports, error) {
 	if config.Port < 0 || config.Port > 65535 {
 		return nil, fmt.Errorf("media port %d: want 1 to 65535, or 0 for any", config.Port)
-	}
-	addrs, err := wantedAddresses(config)
-	if err != nil {
-		return nil, err
 	}
 	attempts := 1
 	if config.Port == 0 {
 		attempts = portAttempts
 	}
 	var p *ports
+	var err error
 	for range attempts {
-		p, err = bindAll(addrs, config.Port, config.TCP)
+		p, err = bindAll(addrs, config.Port, config.TCP, newSockets(config))
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			break
 		}
@@ -73,8 +64,8 @@ func openPorts(config Config, logs logging.LoggerFactory) (*ports, error) {
 // bindAll opens the same number on every address. An address that cannot be
 // used at the moment (an IPv6 address still being checked for duplicates) is
 // left out; a number that is taken is an error.
-func bindAll(addrs []netip.Addr, number int, tcp bool) (*ports, error) {
-	p := &ports{number: number}
+func bindAll(addrs []netip.Addr, number int, tcp bool, udp *sockets) (*ports, error) {
+	p := &ports{number: number, udp: udp}
 	for _, addr := range addrs {
 		err := p.bind(addr, tcp)
 		if errors.Is(err, syscall.EADDRNOTAVAIL) {
@@ -84,21 +75,18 @@ func bindAll(addrs []netip.Addr, number int, tcp bool) (*ports, error) {
 			return nil, errors.Join(fmt.Errorf("media port: %w", err), p.close())
 		}
 	}
-	if len(p.sockets) == 0 {
-		return nil, errors.New("media port: none of the addresses is one of this machine")
+	if udp.count() == 0 {
+		return nil, errors.Join(errors.New("media port: none of the addresses is one of this machine"), p.close())
 	}
 	return p, nil
 }
 
 func (p *ports) bind(addr netip.Addr, tcp bool) error {
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, uint16(p.number))))
+	number, err := p.udp.bind(addr, p.number)
 	if err != nil {
 		return err
 	}
-	p.number = conn.LocalAddr().(*net.UDPAddr).Port
-	_ = conn.SetReadBuffer(socketBuffer) // best effort: the system has a limit
-	_ = conn.SetWriteBuffer(socketBuffer)
-	p.sockets = append(p.sockets, newSocket(conn))
+	p.number = number
 	if !tcp {
 		return nil
 	}
@@ -110,14 +98,9 @@ func (p *ports) bind(addr netip.Addr, tcp bool) error {
 	return nil
 }
 
-// serve starts reading.
+// serve starts accepting TCP connections.
 func (p *ports) serve(logs logging.LoggerFactory) {
 	log := logs.NewLogger("ice")
-	muxes := make([]ice.UDPMux, 0, len(p.sockets))
-	for _, s := range p.sockets {
-		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: log, UDPConn: s}))
-	}
-	p.udp = ice.NewMultiUDPMuxDefault(muxes...)
 	p.tcp = &tcpPorts{muxes: make(map[netip.Addr]*ice.TCPMuxDefault)}
 	for _, l := range p.listeners {
 		local := l.Addr().(*net.TCPAddr).AddrPort().Addr()
@@ -132,70 +115,35 @@ func (p *ports) serve(logs logging.LoggerFactory) {
 	}
 }
 
-func (p *ports) addrs() []netip.AddrPort {
-	addrs := make([]netip.AddrPort, 0, len(p.sockets))
-	for _, s := range p.sockets {
-		addrs = append(addrs, s.LocalAddr().(*net.UDPAddr).AddrPort())
-	}
-	return addrs
-}
+func (p *ports) addrs() []netip.AddrPort { return p.udp.present() }
 
-// close closes the sockets and waits for their readers.
-func (p *ports) close() error {
+// follow opens the port on addresses that are new; on another number where
+// this one is taken.
+func (p *ports) follow(addrs []netip.Addr) error {
 	var errs []error
-	if p.udp == nil { // never served
-		for _, l := range p.listeners {
-			errs = append(errs, l.Close())
+	for _, addr := range p.udp.follow(addrs) {
+		_, err := p.udp.bind(addr, p.number)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			_, err = p.udp.bind(addr, 0)
 		}
-	} else {
-		errs = append(errs, p.udp.Close(), p.tcp.Close())
-	}
-	for _, s := range p.sockets {
-		s.shut()
+		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) { // not yet, or gone again
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// socket is one UDP socket. Closing it waits for its reader, which Pion's mux
-// does not, and it asks STUN servers (see reflexive).
-type socket struct {
-	*net.UDPConn
-	reading sync.Mutex // held by the read loop while it reads
-
-	mu     sync.Mutex
-	asked  map[transaction]chan netip.AddrPort // guarded by mu
-	asking atomic.Int32                        // how many are in asked
-}
-
-func newSocket(conn *net.UDPConn) *socket {
-	return &socket{UDPConn: conn, asked: make(map[transaction]chan netip.AddrPort)}
-}
-
-// ReadFromAddrPort is called by the read loop only (ice.AddrPortReaderWriter).
-func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	s.reading.Lock()
-	defer s.reading.Unlock()
-	for {
-		n, from, err := s.ReadFromUDPAddrPort(b)
-		if err != nil || !s.answered(b[:n]) {
-			return n, from, err
+// close closes the sockets and waits for their readers.
+func (p *ports) close() error {
+	errs := []error{p.udp.close()}
+	if p.tcp == nil { // never served
+		for _, l := range p.listeners {
+			errs = append(errs, l.Close())
 		}
+	} else {
+		errs = append(errs, p.tcp.Close())
 	}
-}
-
-// WriteToAddrPort sends one datagram.
-func (s *socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	return s.WriteToUDPAddrPort(b, to)
-}
-
-// shut closes the socket and returns when no read is under way. It does not
-// wait for the loop to see the error: a loop whose mux was closed while it
-// handled a packet ends without another read.
-func (s *socket) shut() {
-	_ = s.UDPConn.Close() // a second close is an error of no interest
-	s.reading.Lock()
-	//lint:ignore SA2001 the wait is the point
-	s.reading.Unlock()
+	return errors.Join(errs...)
 }
 
 // wantedAddresses gives the addresses of a Config, or all that this machine
@@ -225,4 +173,13 @@ func wantedAddresses(config Config) ([]netip.Addr, error) {
 		return nil, errors.New("this machine has no network address but loopback: allow loopback, or connect it")
 	}
 	return addrs, nil
+}
+
+// OnlyLoopback reports whether this machine has no other address than loopback
+// ones. Where it has, loopback candidates do harm: Firefox sends nothing
+// there, but answers checks that come from there, so ICE would nominate a
+// pair that Firefox never uses.
+func OnlyLoopback() bool {
+	_, err := wantedAddresses(Config{})
+	return err != nil
 }

@@ -1,12 +1,10 @@
 package transport
 
 import (
-	"net"
-	"strconv"
 	"time"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
+	"meshfocus/focus/allocate"
+	"meshfocus/focus/lane"
 )
 
 // Stats is a snapshot of one connection. Counters run from its beginning;
@@ -18,7 +16,10 @@ type Stats struct {
 	// Pair is the way media takes; zero before there is one.
 	Pair CandidatePair
 	// RTT is of the last connectivity check on Pair; 0 if unknown.
-	RTT      time.Duration
+	RTT time.Duration
+	// Sending is what left on the connection, and what its way is thought to carry
+	// (ConnConfig.Adaptive).
+	Sending  lane.SendingStats
 	Sent     []SentStats
 	Received []ReceivedStats
 }
@@ -43,6 +44,10 @@ type SentStats struct {
 	Frames       uint64
 	Failed       uint64 // packets the connection refused
 	Refused      bool   // the codec was not negotiated, nothing is sent
+	// Layer is which of the track's layers is sent, from 0, -1 while none is; Reason is why
+	// nothing better.
+	Layer  int
+	Reason allocate.Reason
 
 	// What the receiver asks and reports.
 	KeyFrameRequests uint64
@@ -54,7 +59,8 @@ type SentStats struct {
 	Reports          uint64
 }
 
-// ReceivedStats counts one track we receive.
+// ReceivedStats counts one track we receive: packets and bytes over all its
+// layers; frames, and all else, as readers get them.
 type ReceivedStats struct {
 	Kind         Kind
 	Codec        Codec
@@ -66,7 +72,7 @@ type ReceivedStats struct {
 	Lost         uint64        // packets given up
 	Late         uint64        // packets that came after that, or twice
 	Jitter       time.Duration // RFC 3550 section 6.4.1
-	Frames       uint64        // put together
+	Frames       uint64        // given to readers
 	KeyFrames    uint64
 	Broken       uint64 // frames that could not be put together
 	Unread       uint64 // frames dropped because nobody read them
@@ -75,89 +81,33 @@ type ReceivedStats struct {
 	// Width and Height of the last key frame, 0 if unknown.
 	Width, Height int
 	Ended         bool
+	// Layers are the encodings that have arrived, the smallest picture first:
+	// one from a sender without simulcast, and of sound.
+	Layers []LayerStats
 }
 
-// Stats takes a snapshot. It is cheap enough for every connection each second.
-func (c *Conn) Stats() Stats {
-	stats := Stats{State: c.State(), ICE: c.pc.ICEConnectionState().String(), Signalling: c.pc.SignalingState().String()}
-	dtls := c.pc.SCTP().Transport()
-	stats.DTLS = dtls.State().String()
-	switch stats.State {
-	case StateConnected, StateDisconnected, StateFailed:
-		stats.path(dtls.ICETransport())
-	}
-	for _, o := range []*outlet{c.audio, c.video} {
-		if o != nil {
-			stats.Sent = append(stats.Sent, o.snapshot())
-		}
-	}
-	c.mu.Lock()
-	tracks := c.tracks
-	c.mu.Unlock()
-	for _, track := range tracks {
-		stats.Received = append(stats.Received, track.Stats())
-	}
-	return stats
-}
-
-// path takes the pair that ICE has chosen. Not to be called before a
-// connection was seen connected: Pion's transport races with its own start.
-func (s *Stats) path(ice *webrtc.ICETransport) {
-	pair, err := ice.GetSelectedCandidatePair()
-	if err != nil || pair == nil {
-		return
-	}
-	s.Pair = CandidatePair{
-		Local: pair.Local.Typ.String(), Remote: pair.Remote.Typ.String(),
-		Protocol:     pair.Local.Protocol.String(),
-		LocalAddress: net.JoinHostPort(pair.Local.Address, strconv.Itoa(int(pair.Local.Port))),
-	}
-	if measured, ok := ice.GetSelectedCandidatePairStats(); ok {
-		s.RTT = time.Duration(measured.CurrentRoundTripTime * float64(time.Second))
-	}
-}
-
-// roundTrip is of the last connectivity check; 0 if there was none.
-func (c *Conn) roundTrip() time.Duration {
-	pair, ok := c.pc.SCTP().Transport().ICETransport().GetSelectedCandidatePairStats()
-	if !ok {
-		return 0
-	}
-	return time.Duration(pair.CurrentRoundTripTime * float64(time.Second))
-}
-
-// report takes in what a receiver says of the stream.
-func (s *SentStats) report(reports []rtcp.ReceptionReport, now time.Time) {
-	for _, r := range reports {
-		if r.SSRC != s.SSRC {
-			continue
-		}
-		s.Reports++
-		s.Lost = r.TotalLost
-		s.LossFraction = float64(r.FractionLost) / 256
-		if clock := s.Codec.ClockRate(); clock > 0 {
-			s.Jitter = time.Duration(r.Jitter) * time.Second / time.Duration(clock)
-		}
-		if rtt, ok := roundTrip(r.LastSenderReport, r.Delay, now); ok {
-			s.RTT = rtt
-		}
-	}
+// LayerStats counts one encoding of a track we receive.
+type LayerStats struct {
+	// RID is its name (RFC 8851), "" of a sender with one encoding.
+	RID       string
+	SSRC      uint32
+	Codec     Codec
+	Packets   uint64 // with padding
+	Bytes     uint64 // payload
+	Nacked    uint64
+	Lost      uint64
+	Late      uint64
+	Jitter    time.Duration
+	Frames    uint64 // put together
+	KeyFrames uint64
+	Broken    uint64
+	// Width and Height of the last key frame, 0 if unknown.
+	Width, Height int
+	// LastSeen is when the last packet came that was not mere padding.
+	LastSeen time.Time
+	// Read: this is the layer that readers get.
+	Read bool
 }
 
 // ntpEpoch is 1900 in Unix seconds.
 const ntpEpoch = -2208988800
-
-// roundTrip computes the round trip time from a report block (RFC 3550
-// section 6.4.1): all three in 1/65536 s, the middle of an NTP timestamp.
-func roundTrip(lastSR, delay uint32, now time.Time) (time.Duration, bool) {
-	if lastSR == 0 {
-		return 0, false
-	}
-	seconds := uint64(now.Unix() - ntpEpoch)
-	middle := uint32(seconds<<16) | uint32(uint64(now.Nanosecond())<<16/uint64(time.Second))
-	rtt := middle - lastSR - delay
-	if rtt >= 1<<31 { // clocks moved
-		return 0, false
-	}
-	return time.Duration(rtt) * time.Second >> 16, true
-}

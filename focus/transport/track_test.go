@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,63 +9,36 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/pion/interceptor"
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
+
+	"meshfocus/focus/lane"
+	"meshfocus/focus/packet"
+	"meshfocus/simulcast"
 )
 
-// binding stands for a connection at the end of a LocalTrack: it notes what it
-// is given to send.
+// binding stands for the connections of a lane at the end of a LocalTrack: it
+// notes what they are given to send.
 type binding struct {
-	*outlet
-	headers []rtp.Header
+	*feed
+	headers  []rtp.Header
+	payloads [][]byte
 }
 
-// bind attaches a binding, as Pion does when codecs are agreed.
-func bind(t *testing.T, track *LocalTrack, ssrc uint32, payloadType uint8, agreed ...Codec) *binding {
+// bind has a lane take the track, which nothing runs.
+func bind(t *testing.T, track *LocalTrack) *binding {
 	t.Helper()
-	b := &binding{outlet: newOutlet(track.Kind(), track.ID(), track.StreamID(), track)}
-	if len(agreed) == 0 {
-		agreed = []Codec{track.Codec()}
-	}
-	if _, err := b.Bind(agreement{b, ssrc, payloadType, agreed}); err != nil {
-		t.Fatalf("Bind: %v", err)
-	}
+	b := &binding{feed: track.feed(lane.New(lane.Config{}))}
+	t.Cleanup(b.feed.track.Attach(b))
 	return b
 }
 
-func (b *binding) WriteRTP(header *rtp.Header, payload []byte) (int, error) {
-	b.headers = append(b.headers, *header)
-	return len(payload), nil
+// Packet notes a packet (lane.Sink).
+func (b *binding) Packet(p *packet.Packet, _ lane.StreamInfo, _ *simulcast.Info) {
+	b.headers = append(b.headers, rtp.Header{
+		SSRC: p.Header.SSRC, Marker: p.Header.Marker, SequenceNumber: p.Header.Sequence, Timestamp: p.Header.Timestamp,
+	})
+	b.payloads = append(b.payloads, bytes.Clone(p.Payload()))
 }
-func (b *binding) Write([]byte) (int, error) { panic("not used") }
-
-// agreement is what Pion tells a track about a connection.
-type agreement struct {
-	writer      webrtc.TrackLocalWriter
-	ssrc        uint32
-	payloadType uint8
-	codecs      []Codec
-}
-
-func (a agreement) CodecParameters() []webrtc.RTPCodecParameters {
-	var all []webrtc.RTPCodecParameters
-	for i, codec := range a.codecs {
-		all = append(all, webrtc.RTPCodecParameters{
-			RTPCodecCapability: webrtc.RTPCodecCapability{MimeType: knownCodecs[codec].mime},
-			PayloadType:        webrtc.PayloadType(a.payloadType + uint8(i)),
-		})
-	}
-	return all
-}
-func (a agreement) HeaderExtensions() []webrtc.RTPHeaderExtensionParameter { return nil }
-func (a agreement) SSRC() webrtc.SSRC                                      { return webrtc.SSRC(a.ssrc) }
-func (a agreement) SSRCRetransmission() webrtc.SSRC                        { return 0 }
-func (a agreement) SSRCForwardErrorCorrection() webrtc.SSRC                { return 0 }
-func (a agreement) WriteStream() webrtc.TrackLocalWriter                   { return a.writer }
-func (a agreement) ID() string                                             { return "" }
-func (a agreement) RTCPReader() interceptor.RTCPReader                     { return nil }
 
 func newTrack(t *testing.T, codec Codec) *LocalTrack {
 	t.Helper()
@@ -92,37 +66,84 @@ func continuous(t *testing.T, headers []rtp.Header, ticks uint32) {
 	}
 }
 
-func TestLocalTrack_FeedsManyConnectionsEachWithItsNumbers(t *testing.T) {
+func TestLocalTrack_FeedsManyLanesEachWithItsNumbers(t *testing.T) {
 	track := newTrack(t, VP8)
-	a, b := bind(t, track, 1, 96), bind(t, track, 2, 120)
+	a, b := bind(t, track), bind(t, track)
 	for range 10 {
 		if err := track.WriteSample(Sample{Data: vp8Frame(false), Duration: 40 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, end := range []struct {
-		*binding
-		ssrc uint32
-		pt   uint8
-	}{{a, 1, 96}, {b, 2, 120}} {
+	for _, end := range []*binding{a, b} {
 		if len(end.headers) != 20 {
 			t.Fatalf("%d packets, want 20", len(end.headers))
 		}
 		continuous(t, end.headers, 3600)
 		for _, header := range end.headers {
-			if header.SSRC != end.ssrc || header.PayloadType != end.pt {
-				t.Fatalf("SSRC %d and type %d, want %d and %d", header.SSRC, header.PayloadType, end.ssrc, end.pt)
+			if header.SSRC != end.ssrcs[0] {
+				t.Fatalf("SSRC %d, want %d", header.SSRC, end.ssrcs[0])
 			}
 		}
 	}
-	if err := a.Unbind(nil); err != nil || track.Bindings() != 1 {
-		t.Errorf("after one left: %d bindings, %v", track.Bindings(), err)
+	if a.ssrcs[0] == b.ssrcs[0] {
+		t.Error("two lanes send under one SSRC")
+	}
+	again := track.feed(a.lane) // another connection of the first
+	if track.Bindings() != 3 || again != a.feed {
+		t.Errorf("%d bindings, want three of two feeds", track.Bindings())
+	}
+	a.leave()
+	b.leave()
+	if track.Bindings() != 1 {
+		t.Errorf("after two left: %d bindings", track.Bindings())
+	}
+	if err := track.WriteSample(Sample{Data: vp8Frame(false), Duration: 40 * time.Millisecond}); err != nil || len(a.headers) != 22 || len(b.headers) != 20 {
+		t.Errorf("after two left: %d and %d packets, %v; want 22 and 20", len(a.headers), len(b.headers), err)
+	}
+}
+
+// Sizes of one picture are streams of one track, with one time.
+func TestLocalTrack_LayersShareATrackAndItsTime(t *testing.T) {
+	track, err := NewLocalTrack(TrackConfig{Codec: VP8, ID: "id", StreamID: "stream", Layers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bind(t, track)
+	for picture := range 10 {
+		for layer := range 3 {
+			if err := track.Layer(layer).WriteSample(Sample{Data: vp8Frame(picture == 0), Duration: 40 * time.Millisecond}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	of := map[uint32][]rtp.Header{}
+	for _, header := range b.headers {
+		of[header.SSRC] = append(of[header.SSRC], header)
+	}
+	for layer := range 3 {
+		headers := of[b.ssrcs[layer]]
+		if len(headers) < 20 {
+			t.Fatalf("%d packets of layer %d", len(headers), layer)
+		}
+		continuous(t, headers, 3600)
+		if headers[0].Timestamp != b.headers[0].Timestamp {
+			t.Errorf("layer %d begins at another time", layer)
+		}
+	}
+	if states := b.feed.track.Layers(); len(states) != 3 {
+		t.Errorf("the lane knows of %d layers", len(states))
+	}
+	if _, err := NewLocalTrack(TrackConfig{Codec: Opus, ID: "id", StreamID: "stream", Layers: 2}); err == nil {
+		t.Error("sound has layers")
+	}
+	if err := track.Layer(0).WriteRTP([]byte{0x80, 96}); err == nil {
+		t.Error("packets that were made elsewhere are taken for a layer")
 	}
 }
 
 func TestLocalTrack_KeepsTimeExactly(t *testing.T) {
 	track := newTrack(t, VP8)
-	b := bind(t, track, 1, 96)
+	b := bind(t, track)
 	const frames = 3000
 	for range frames { // 29.97 pictures a second do not fit into ticks
 		if err := track.WriteSample(Sample{Data: []byte{1, 2, 3}, Duration: 33366667 * time.Nanosecond}); err != nil {
@@ -139,7 +160,7 @@ func TestLocalTrack_KeepsTimeExactly(t *testing.T) {
 func TestLocalTrack_ContinuesTheNumbersOfAnInputThatBeganAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		track := newTrack(t, VP8)
-		b := bind(t, track, 1, 96)
+		b := bind(t, track)
 		for source := range uint32(3) {
 			for i := range 5 {
 				packet := rtp.Packet{
@@ -169,138 +190,6 @@ func TestLocalTrack_ContinuesTheNumbersOfAnInputThatBeganAnew(t *testing.T) {
 			t.Errorf("RTCP was sent on: %v", err)
 		}
 	})
-}
-
-func TestLocalTrack_MergesRequestsForKeyFrames(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		track := newTrack(t, VP8)
-		asked := func() bool {
-			select {
-			case <-track.KeyFrameRequests():
-				return true
-			default:
-				return false
-			}
-		}
-		a, b := bind(t, track, 1, 96), bind(t, track, 2, 96)
-		pli := []rtcp.Packet{&rtcp.PictureLossIndication{}}
-		fir := []rtcp.Packet{&rtcp.FullIntraRequest{}}
-		a.feedback(pli, time.Now())
-		b.feedback(fir, time.Now())
-		if !asked() || asked() {
-			t.Error("two requests at once are not one")
-		}
-		time.Sleep(time.Millisecond)
-		if err := track.WriteSample(Sample{Data: vp8Frame(true), Duration: time.Millisecond}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(keyFrameInterval / 2)
-		a.feedback(pli, time.Now())
-		if asked() {
-			t.Error("a request right after a key frame is passed on")
-		}
-		late := bind(t, track, 3, 96)
-		late.feedback(pli, time.Now())
-		if !asked() {
-			t.Error("who came after the key frame does not get one")
-		}
-		time.Sleep(keyFrameInterval)
-		a.feedback(pli, time.Now())
-		if !asked() {
-			t.Error("a request long after the key frame is dropped")
-		}
-		if stats := a.snapshot(); stats.KeyFrameRequests != 3 {
-			t.Errorf("%d requests counted, want 3", stats.KeyFrameRequests)
-		}
-	})
-}
-
-func TestOutlet_ExchangesTracksWithoutAGap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second := newTrack(t, VP8), newTrack(t, VP8)
-		b := bind(t, first, 1, 96)
-		write := func(track *LocalTrack) {
-			for range 5 {
-				if err := track.WriteSample(Sample{Data: []byte{1, 2, 3}, Duration: 40 * time.Millisecond}); err != nil {
-					t.Fatal(err)
-				}
-				time.Sleep(40 * time.Millisecond)
-			}
-		}
-		write(first)
-		if err := b.replace(second); err != nil {
-			t.Fatal(err)
-		}
-		write(second)
-		if err := first.WriteSample(Sample{Data: []byte{9}, Duration: time.Second}); err != nil {
-			t.Fatal(err)
-		}
-		if len(b.headers) != 10 {
-			t.Fatalf("%d packets, want 10: the former track is silent", len(b.headers))
-		}
-		continuous(t, b.headers, 3600)
-		if first.Bindings() != 0 || second.Bindings() != 1 {
-			t.Errorf("%d and %d bindings, want 0 and 1", first.Bindings(), second.Bindings())
-		}
-		if err := b.replace(nil); err != nil {
-			t.Fatal(err)
-		}
-		write(second)
-		if len(b.headers) != 10 {
-			t.Error("a muted end sends")
-		}
-		if err := b.replace(newTrack(t, AV1)); !errors.Is(err, ErrCodecNotNegotiated) {
-			t.Errorf("track of a codec nobody agreed to: %v", err)
-		}
-		time.Sleep(time.Second)
-		if err := b.replace(first); err != nil {
-			t.Fatal(err)
-		}
-		write(first)
-		gap := b.headers[10].Timestamp - b.headers[9].Timestamp
-		if seconds := float64(gap) / 90000; seconds < 1 || seconds > 1.5 || b.headers[10].SequenceNumber != b.headers[9].SequenceNumber+1 {
-			t.Errorf("after the pause: %.2f s later, sequence number %d after %d", seconds, b.headers[10].SequenceNumber, b.headers[9].SequenceNumber)
-		}
-	})
-}
-
-func TestOutlet_StaysSilentWhenItsCodecWasRefused(t *testing.T) {
-	track := newTrack(t, AV1)
-	b := bind(t, track, 1, 96, VP8, H264)
-	if err := track.WriteSample(Sample{Data: []byte{0x0a, 1, 2}, Duration: time.Millisecond}); err != nil {
-		t.Fatal(err)
-	}
-	if stats := b.snapshot(); len(b.headers) != 0 || !stats.Refused || track.Bindings() != 0 {
-		t.Errorf("%d packets, %+v", len(b.headers), stats)
-	}
-	if err := b.replace(newTrack(t, H264)); err != nil {
-		t.Errorf("a track of an agreed codec: %v", err)
-	}
-	if stats := b.snapshot(); stats.Refused || b.payload != 97 {
-		t.Errorf("refused %v, payload type %d", stats.Refused, b.payload)
-	}
-}
-
-func TestSentStats_ReadTheReceiversReports(t *testing.T) {
-	track := newTrack(t, VP8)
-	b := bind(t, track, 7, 96)
-	now := time.Unix(1_700_000_000, 250_000_000)
-	sent := now.Add(-300 * time.Millisecond)
-	ntp := uint64(sent.Unix()-ntpEpoch)<<32 | uint64(sent.Nanosecond())<<32/uint64(time.Second)
-	b.feedback([]rtcp.Packet{
-		&rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
-			{SSRC: 8, TotalLost: 99},
-			{SSRC: 7, TotalLost: 5, FractionLost: 64, Jitter: 900, LastSenderReport: uint32(ntp >> 16), Delay: 65536 / 10},
-		}},
-		&rtcp.TransportLayerNack{Nacks: rtcp.NackPairsFromSequenceNumbers([]uint16{1, 2, 40})},
-	}, now)
-	stats := b.snapshot()
-	if stats.Lost != 5 || stats.LossFraction != 0.25 || stats.Jitter != 10*time.Millisecond || stats.Nacked != 3 {
-		t.Errorf("%+v", stats)
-	}
-	if d := stats.RTT - 200*time.Millisecond; d < -time.Millisecond || d > time.Millisecond {
-		t.Errorf("round trip %s, want 200 ms", stats.RTT)
-	}
 }
 
 func TestNewLocalTrack_SaysWhatIsWrong(t *testing.T) {

@@ -1,14 +1,12 @@
 package transport
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"meshfocus/internal/turnserver"
 
 	"github.com/pion/turn/v5"
 )
@@ -62,57 +60,18 @@ func relayed(t *testing.T, server ICEServer) {
 	}
 }
 
-func TestTURN_RelaysEverything(t *testing.T) { relayed(t, turnServer(t, nil)) }
+func TestTURN_RelaysEverything(t *testing.T) {
+	t.Parallel() // waits most of the time
+	relayed(t, turnServer(t, nil))
+}
 
 func TestTURN_RelaysEverythingThroughCoturn(t *testing.T) {
-	binary, err := exec.LookPath("turnserver")
-	if err != nil {
-		t.Fatal("turnserver is missing: apt-get install coturn")
-	}
-	for range 5 { // somebody else may take the port first
-		if address, ok := startCoturn(t, binary); ok {
-			relayed(t, ICEServer{URLs: []string{"turn:" + address + "?transport=udp"}, Username: "alice", Credential: "secret"})
-			return
-		}
-	}
-	t.Fatal("coturn did not listen on any of five ports")
-}
-
-// startCoturn reports whether coturn listens on a port that was free.
-func startCoturn(t *testing.T, binary string) (address string, ok bool) {
-	t.Helper()
-	port, directory := freePort(t), t.TempDir()
-	command := exec.Command(binary, "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
-		fmt.Sprintf("--listening-port=%d", port), "--allow-loopback-peers", "--lt-cred-mech", "--user=alice:secret", "--realm=example.org",
-		"--log-file="+filepath.Join(directory, "log"), "--pidfile="+filepath.Join(directory, "pid"), "--userdb="+filepath.Join(directory, "db"), "-n")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-	})
-	address = fmt.Sprintf("127.0.0.1:%d", port)
-	for deadline := time.Now().Add(4 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {
-			_ = conn.Close()
-			return address, true
-		}
-	}
-	return address, false
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().(*net.UDPAddr).Port
+	t.Parallel() // waits most of the time
+	relayed(t, ICEServer{URLs: []string{"turn:" + turnserver.Start(t) + "?transport=udp"}, Username: turnserver.User, Credential: turnserver.Password})
 }
 
 func TestTURN_WrongPasswordLeavesTheOtherWays(t *testing.T) {
+	t.Parallel() // waits most of the time
 	server := turnServer(t, nil)
 	server.Username = "mallory"
 	a, b := listen(t, Config{}), listen(t, Config{})
@@ -143,8 +102,9 @@ func TestICEServers_OneBadURLDoesNotSpoilTheRest(t *testing.T) {
 }
 
 func TestConn_UsesNewServersAtTheNextRestart(t *testing.T) {
+	server := turnServer(t, nil) // ends after those that have to say goodbye to it
 	p := connected(t)
-	if err := p.caller.SetICEServers([]ICEServer{turnServer(t, nil)}); err != nil {
+	if err := p.caller.SetICEServers([]ICEServer{server}); err != nil {
 		t.Fatal(err)
 	}
 	negotiate(t, p.caller, p.callee, OfferOptions{Restart: true}, func(d Description) Description {
@@ -153,5 +113,5 @@ func TestConn_UsesNewServersAtTheNextRestart(t *testing.T) {
 		}
 		return d
 	})
-	p.seenByCaller.awaitState(t, StateConnected)
+	p.awaitConnected(t)
 }

@@ -29,7 +29,7 @@ func OBUs(stream []byte) iter.Seq[OBU] {
 			}
 			end := len(stream)
 			if head&0x02 != 0 { // obu_has_size_field
-				length, n := leb128(stream[size:])
+				length, n := LEB128(stream[size:])
 				size += n
 				if n == 0 || length > uint64(len(stream)-size) {
 					return
@@ -88,8 +88,8 @@ func AV1Config(unit []byte) []byte {
 	return nil
 }
 
-// leb128 reads a length (section 4.10.5); n is 0 if there is none.
-func leb128(data []byte) (value uint64, n int) {
+// LEB128 reads a length (section 4.10.5) of n bytes; n is 0 if there is none.
+func LEB128(data []byte) (value uint64, n int) {
 	for i := 0; i < 8 && i < len(data); i++ {
 		value |= uint64(data[i]&0x7f) << (7 * i)
 		if data[i]&0x80 == 0 {

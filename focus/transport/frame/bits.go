@@ -5,7 +5,10 @@ package frame
 type bits struct {
 	data   []byte
 	offset int // in bits
-	failed bool
+	// escaped: emulation prevention bytes are read over (ITU-T H.264
+	// section 7.4.1.1).
+	escaped bool
+	failed  bool
 }
 
 // read takes up to 32 bits.
@@ -13,6 +16,9 @@ func (b *bits) read(count int) uint32 {
 	var value uint32
 	for range count {
 		value <<= 1
+		if b.escaped && b.offset%8 == 0 && b.atEscape() {
+			b.offset += 8
+		}
 		if b.offset/8 >= len(b.data) {
 			b.failed = true
 			continue
@@ -21,6 +27,12 @@ func (b *bits) read(count int) uint32 {
 		b.offset++
 	}
 	return value
+}
+
+// atEscape reports whether the next byte only breaks up a run of zeros.
+func (b *bits) atEscape() bool {
+	i := b.offset / 8
+	return i >= 2 && i < len(b.data) && b.data[i] == 3 && b.data[i-1] == 0 && b.data[i-2] == 0
 }
 
 // golomb takes an unsigned Exp-Golomb code (ITU-T H.264 section 9.1).

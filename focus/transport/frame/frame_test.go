@@ -107,6 +107,20 @@ func TestAVC_StoresEveryUnitWithItsLength(t *testing.T) {
 	}
 }
 
+func TestCanonical_IsWhatComesOutOfRTPAgain(t *testing.T) {
+	unit := unhex(t, "0000000109f0"+"000001674200"+"000168ce"+"0000010cffff80"+"0000010605ff"+"00000165b8"+"0000000165b9")
+	want := unhex(t, "000000016742"+"0000000168ce"+"000000010605ff"+"0000000165b8"+"0000000165b9")
+	if got := Canonical(unit); !bytes.Equal(got, want) {
+		t.Errorf("it is\n%x, want\n%x", got, want)
+	}
+	if got := Canonical(want); !bytes.Equal(got, want) {
+		t.Errorf("what is canonical becomes %x", got)
+	}
+	if got := Canonical([]byte("no unit")); len(got) != 0 {
+		t.Errorf("what is no unit becomes %x", got)
+	}
+}
+
 func TestAV1_ConfigurationHoldsTheSequenceHeader(t *testing.T) {
 	data, err := os.ReadFile(testclip.Make(t, "av1.ivf", 0.2))
 	if err != nil {
@@ -154,4 +168,11 @@ func FuzzHeaders(f *testing.F) {
 			t.Errorf("%d bytes of %d", len(plain), len(data))
 		}
 	})
+}
+
+func TestSPS_TakesNoMemory(t *testing.T) {
+	sps := unhex(t, "6742c00bd902847e5c0440000003004000000c83c50a92")
+	if n := testing.AllocsPerRun(100, func() { ParseSPS(sps) }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
 }

@@ -41,6 +41,23 @@ func H264(unit []byte) Header {
 	return h
 }
 
+// fillerUnit is a unit of bytes that mean nothing.
+const fillerUnit = 12
+
+// Canonical gives an access unit as it comes out of RTP again: without
+// delimiters and filler, which packetisers leave out, and every unit behind a
+// start code of four bytes. Who authenticates an access unit has to do it in
+// this form, since start codes do not travel.
+func Canonical(unit []byte) []byte {
+	out := make([]byte, 0, len(unit)+8)
+	for nal := range NALs(unit) {
+		if kind := NALType(nal); kind != NALDelimiter && kind != fillerUnit {
+			out = append(append(out, 0, 0, 0, 1), nal...)
+		}
+	}
+	return out
+}
+
 // NALs gives the units between start codes (annex B), none of them empty.
 func NALs(stream []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
@@ -113,7 +130,7 @@ type SPS struct {
 // ParseSPS reads a sequence parameter set (section 7.3.2.1.1 and, for the
 // frame rate, annex E.1.1).
 func ParseSPS(nal []byte) SPS {
-	b := bits{data: unescape(nal)}
+	b := bits{data: nal, escaped: true}
 	b.read(8)
 	profile := b.read(8)
 	b.read(16)
@@ -227,23 +244,4 @@ func cropUnits(chroma, framesOnly uint32) (x, y int) {
 		y *= 2
 	}
 	return x, y
-}
-
-// unescape takes out emulation prevention bytes (section 7.4.1.1).
-func unescape(nal []byte) []byte {
-	plain := make([]byte, 0, len(nal))
-	zeros := 0
-	for _, c := range nal {
-		if zeros >= 2 && c == 3 {
-			zeros = 0
-			continue
-		}
-		if c == 0 {
-			zeros++
-		} else {
-			zeros = 0
-		}
-		plain = append(plain, c)
-	}
-	return plain
 }

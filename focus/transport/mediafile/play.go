@@ -3,6 +3,7 @@ package mediafile
 import (
 	"context"
 	"errors"
+	"sort"
 	"sync"
 	"time"
 
@@ -24,8 +25,10 @@ type Part struct {
 
 // Play feeds sources to their writers until the context ends, and returns its
 // error, or the one that ended it earlier. All clips share one time line and
-// run in a loop; each input runs beside them. When it returns nothing of it
-// runs any more.
+// run in a loop; each input runs beside them. Clips of pictures are taken for sizes of
+// one picture: where one goes on at a key frame because it was asked for one, all do,
+// and one that has no key frame there is silent until its next. When it returns nothing
+// of it runs any more.
 func Play(ctx context.Context, parts ...Part) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -56,10 +59,12 @@ func Play(ctx context.Context, parts ...Part) error {
 const (
 	// jumpWorth is how far away the next key frame must be for a request to
 	// skip what lies between: below, waiting is nearly as good.
-	jumpWorth = 700 * time.Millisecond
+	jumpWorth = 200 * time.Millisecond
 	// jumpInterval is the least time between two skips, so that eight
 	// viewers who join one after the other do not keep the picture jumping.
-	jumpInterval = 2 * time.Second
+	// The first key frame may come before the viewer can decode: who asks
+	// again must not wait for long.
+	jumpInterval = 500 * time.Millisecond
 	// mostLate is how late samples are still sent one after the other. After
 	// a longer stop, such as a laptop asleep, the time line moves instead.
 	mostLate = 500 * time.Millisecond
@@ -79,6 +84,7 @@ type strip struct {
 	round  time.Duration // when the present round began
 	next   int           // index of the next sample
 	due    time.Duration // when it is to be written
+	held   bool          // until its next key frame, as what that refers to was skipped
 }
 
 // play is the loop.
@@ -123,14 +129,22 @@ func (r *reel) first() *strip {
 // show writes the next sample of a strip and moves on. The duration is what
 // will really pass until the one after it, over a skip or into the next round.
 func (r *reel) show(s *strip) error {
+	if s.held = s.held && !s.clip.entries[s.next].key; s.held {
+		return s.write(r.period, nil) // time goes on
+	}
 	data, err := s.clip.sample(s.next)
 	if err != nil {
 		return err
 	}
+	return s.write(r.period, data)
+}
+
+// write writes a sample and moves on to the next.
+func (s *strip) write(period time.Duration, data []byte) error {
 	s.next++
 	if s.next == len(s.clip.entries) {
 		s.next = 0
-		s.round += r.period
+		s.round += period
 	}
 	due := max(s.round+s.clip.entries[s.next].at, s.due+time.Millisecond)
 	sample := transport.Sample{Data: data, Duration: due - s.due}
@@ -156,14 +170,39 @@ func (r *reel) heed(s *strip) {
 	}
 }
 
-// keyFrame says when the next key frame of a strip would be due.
+// keyFrame says when the next key frame of a strip would be due: the next at which all
+// pictures have one, if there is one in this round.
 func (r *reel) keyFrame(s *strip) time.Duration {
-	for i := s.next; i < len(s.clip.entries); i++ {
+	soonest := s.round + r.period
+	for i := len(s.clip.entries) - 1; i >= s.next; i-- {
 		if s.clip.entries[i].key {
-			return s.round + s.clip.entries[i].at
+			soonest = s.round + s.clip.entries[i].at
 		}
 	}
-	return s.round + r.period
+	for i := s.next; i < len(s.clip.entries); i++ {
+		if at := s.round + s.clip.entries[i].at; s.clip.entries[i].key && r.common(at) {
+			return at
+		}
+	}
+	return soonest
+}
+
+// common reports whether all strips have a key frame at a time; each sample of sound is
+// one.
+func (r *reel) common(at time.Duration) bool {
+	for _, s := range r.strips {
+		if !s.begins(at) {
+			return false
+		}
+	}
+	return true
+}
+
+// begins reports whether the sample that is nearest to a time is a key frame.
+func (s *strip) begins(at time.Duration) bool {
+	near := s.clip.typical() / 2
+	i := sort.Search(len(s.clip.entries), func(i int) bool { return s.round+s.clip.entries[i].at >= at-near })
+	return i == len(s.clip.entries) || s.clip.entries[i].key
 }
 
 // advance moves the material on by a time while the next sample stays due
@@ -177,4 +216,5 @@ func (s *strip) advance(by, period time.Duration) {
 		s.next = 0
 		s.round += period
 	}
+	s.held = true
 }

@@ -31,6 +31,8 @@ type written struct {
 	at  time.Duration
 	rtp time.Duration // the sum of the durations before
 	key bool
+	// empty: it holds nothing, and lets time pass.
+	empty bool
 }
 
 func newTape() *tape {
@@ -40,7 +42,7 @@ func newTape() *tape {
 func (p *tape) WriteSample(sample transport.Sample) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := written{at: time.Since(p.start), key: transport.Inspect(transport.VP8, sample.Data).Key}
+	w := written{at: time.Since(p.start), key: transport.Inspect(transport.VP8, sample.Data).Key, empty: len(sample.Data) == 0}
 	if len(p.written) > 0 {
 		w.rtp = p.written[len(p.written)-1].rtp
 	}
@@ -147,6 +149,71 @@ func TestPlay_GoesOnAtTheNextKeyFrameWhenAskedForOne(t *testing.T) {
 	})
 }
 
+// Of several sizes all go on at the next key frame that they have in common.
+func TestPlay_SizesOfOnePictureGoOnTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		small, large := newTape(), newTape()
+		go func() {
+			time.Sleep(time.Second)
+			small.requests <- struct{}{}
+		}()
+		playFor(t, 3*time.Second, // key frames each second, and each three seconds
+			Part{pretend(transport.VP8, 250, 40*time.Millisecond, 25), small},
+			Part{pretend(transport.VP8, 250, 40*time.Millisecond, 75), large})
+		for name, tape := range map[string]*tape{"small": small, "large": large} {
+			if keys := tape.keys(); len(keys) < 2 || keys[len(keys)-1] < 2*time.Second && name == "small" {
+				t.Errorf("%s: key frames at %v", name, keys)
+			}
+		}
+		if at := large.keys()[1]; at < time.Second || at > 1080*time.Millisecond {
+			t.Errorf("the large one goes on at %v, want 1.04s", at)
+		}
+	})
+}
+
+// One that has no key frame there is silent until its next: what comes before refers to
+// pictures that were skipped. Its time goes on.
+func TestPlay_ASizeWithoutAKeyFrameIsSilentUntilItsNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		small, large := newTape(), newTape()
+		go func() {
+			time.Sleep(time.Second)
+			small.requests <- struct{}{}
+		}()
+		playFor(t, 6*time.Second, // at 0, 2, 4 … and at 0, 3.4, 6.8 …
+			Part{pretend(transport.VP8, 200, 40*time.Millisecond, 50), small},
+			Part{pretend(transport.VP8, 200, 40*time.Millisecond, 85), large})
+		silent := 0
+		for i, w := range large.written {
+			if w.empty {
+				silent++
+			} else if i > 0 && large.written[i-1].empty && !w.key {
+				t.Errorf("picture %d goes on without a key frame", i)
+			}
+		}
+		if silent < 34 || silent > 36 {
+			t.Errorf("%d pictures are silent, want the 35 between 2 and 3.4 s", silent)
+		}
+		for _, tape := range []*tape{small, large} {
+			for i := 1; i < len(tape.written); i++ {
+				if w := tape.written[i]; w.at != tape.written[i-1].rtp {
+					t.Fatalf("sample %d written at %s, its RTP time says %s", i, w.at, tape.written[i-1].rtp)
+				}
+			}
+		}
+	})
+}
+
+// keys is when key frames were written.
+func (p *tape) keys() (at []time.Duration) {
+	for _, w := range p.written {
+		if w.key {
+			at = append(at, w.at)
+		}
+	}
+	return at
+}
+
 func TestPlay_DoesNotSkipForEveryViewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		picture := newTape()
@@ -167,8 +234,8 @@ func TestPlay_DoesNotSkipForEveryViewer(t *testing.T) {
 				keys++
 			}
 		}
-		if keys < 4 || keys > 6 {
-			t.Errorf("%d key frames in 10 s of constant asking, want one every 2 s", keys)
+		if keys < 18 || keys > 22 {
+			t.Errorf("%d key frames in 10 s of constant asking, want one every half second", keys)
 		}
 	})
 }
