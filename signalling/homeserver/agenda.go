@@ -1,63 +1,23 @@
 package homeserver
 
 import (
-	"container/heap"
 	"time"
+
+	"meshfocus/signalling/agenda"
 )
 
-// agenda holds what has to be done at an instant, soonest first. It is owned
-// by the model; the Run loop asks for what is due.
-type agenda []*appointment
+// task is something to do at an instant, under the model's lock.
+type task func(now time.Time, c *change)
 
-// appointment is one thing to do. It is taken off the agenda before due is
-// called, under the model's lock.
-type appointment struct {
-	at    time.Time
-	due   func(now time.Time, c *change)
-	index int // in the heap; -1 when it is not there
-}
-
-func (a agenda) Len() int           { return len(a) }
-func (a agenda) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
-func (a agenda) Swap(i, j int) {
-	a[i], a[j] = a[j], a[i]
-	a[i].index, a[j].index = i, j
-}
-
-// Push is for container/heap only.
-func (a *agenda) Push(x any) {
-	p := x.(*appointment)
-	p.index = len(*a)
-	*a = append(*a, p)
-}
-
-// Pop is for container/heap only.
-func (a *agenda) Pop() any {
-	last := len(*a) - 1
-	p := (*a)[last]
-	(*a)[last] = nil
-	*a = (*a)[:last]
-	p.index = -1
-	return p
-}
-
-// appoint puts p on the agenda, or moves it there.
-func (m *model) appoint(p *appointment, at time.Time) {
-	m.strike(p)
-	p.at = at
-	heap.Push(&m.agenda, p)
-	if p.index == 0 {
-		select {
-		case m.alarm <- struct{}{}:
-		default: // the loop will look anyway
-		}
+// appoint puts p on the agenda, or moves it there, and wakes the Run loop if
+// that has to get up earlier now.
+func (m *model) appoint(p *agenda.Appointment[task], at time.Time) {
+	if !m.agenda.Appoint(p, at) {
+		return
 	}
-}
-
-// strike takes p off the agenda, if it is on it.
-func (m *model) strike(p *appointment) {
-	if p.index >= 0 && p.index < len(m.agenda) && m.agenda[p.index] == p {
-		heap.Remove(&m.agenda, p.index)
+	select {
+	case m.alarm <- struct{}{}:
+	default: // the loop will look anyway
 	}
 }
 
@@ -66,14 +26,10 @@ func (s *Server) runAgenda(now time.Time) (next time.Time, any bool) {
 	m := s.model
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for len(m.agenda) > 0 && !m.agenda[0].at.After(now) {
-		p := heap.Pop(&m.agenda).(*appointment)
+	for do, due := m.agenda.Take(now); due; do, due = m.agenda.Take(now) {
 		c := m.begin()
-		p.due(now, c)
+		do(now, c)
 		c.commit()
 	}
-	if len(m.agenda) == 0 {
-		return time.Time{}, false
-	}
-	return m.agenda[0].at, true
+	return m.agenda.Next()
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen soon.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // move tells everybody where the homeserver is now.
 func (v *village) move(address string) {

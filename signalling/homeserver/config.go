@@ -43,7 +43,10 @@ type Config struct {
 
 	Registration       Mode // "" = closed
 	RegistrationTokens []string
-	Guests             bool // guests may register and join rooms that let them
+	// Reserved says which localparts nobody may register, because the host
+	// gives them out (EnsureUser); nil reserves none.
+	Reserved func(localpart string) bool
+	Guests   bool // guests may register and join rooms that let them
 
 	Turn *TurnServers // nil = none
 	// Transports is the list that rtc/transports answers, in order of

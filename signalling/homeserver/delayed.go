@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"meshfocus/signalling/agenda"
 	"meshfocus/signalling/message"
 )
 
@@ -16,7 +17,7 @@ import (
 type delayedEvent struct {
 	delayedRecord
 	id   string
-	when appointment
+	when agenda.Appointment[task]
 }
 
 // delayedRecord is a delayed event as a journal value. Due is an instant, so
@@ -85,17 +86,45 @@ func (m *model) scheduledBy(userID string) (n int) {
 	return n
 }
 
+// together is how long a delayed event waits for the next one of its sender
+// for the same state, so that nobody sees the state in between: a client that
+// cannot restart its leave schedules its return right behind that, as well as
+// it knows our clock.
+const together = 500 * time.Millisecond
+
 // await puts a delayed event on the agenda.
 func (m *model) await(d *delayedEvent) {
 	m.delayed[d.id] = d
-	d.when.index = -1
-	d.when.due = func(_ time.Time, c *change) { c.fire(d) }
+	d.when.What = func(now time.Time, c *change) {
+		next := m.follower(d, now)
+		if next == nil {
+			c.fire(d)
+			return
+		}
+		m.appoint(&d.when, next.due())
+		m.appoint(&next.when, next.due()) // after d, as before
+	}
 	m.appoint(&d.when, d.due())
+}
+
+// follower is the last event that d waits for; nil when there is none.
+func (m *model) follower(d *delayedEvent, now time.Time) (last *delayedEvent) {
+	if d.StateKey == nil {
+		return nil
+	}
+	for _, e := range m.delayed {
+		same := e.StateKey != nil && *e.StateKey == *d.StateKey && e.Type == d.Type && e.Room == d.Room && e.Sender == d.Sender
+		soon := e.due().After(now) && !e.due().After(d.due().Add(together))
+		if same && soon && (last == nil || e.due().After(last.due())) {
+			last = e
+		}
+	}
+	return last
 }
 
 // cancel forgets a delayed event.
 func (c *change) cancel(d *delayedEvent) {
-	c.model.strike(&d.when)
+	c.model.agenda.Strike(&d.when)
 	delete(c.model.delayed, d.id)
 	c.drop(bucketDelayed, key(d.id))
 }

@@ -78,6 +78,38 @@ func TestDelayed_StateIsSentWhenItIsDue(t *testing.T) {
 	})
 }
 
+func TestDelayed_StateWaitsForWhatFollowsItInAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newDelayedHouse(t, Config{})
+		join := func(delay time.Duration) {
+			h.alice.do("PUT", in(h.room, "state", memberType, "_k")+fmt.Sprint("?org.matrix.msc4140.delay=", delay.Milliseconds()), obj{"in": delay.String()}).ok()
+		}
+		h.alice.state(h.room, memberType, "_k", obj{"in": "first"}).ok()
+		join(8*time.Second + together) // scheduled before what comes before it
+		h.leaveLater(h.alice, "_k", 8*time.Second)
+		h.leaveLater(h.alice, "_other", 8*time.Second)
+		h.leaveLater(h.alice, "_k", 20*time.Second)
+		join(20*time.Second + together + time.Millisecond)
+		for _, step := range []struct {
+			pass time.Duration
+			want string
+		}{
+			{8 * time.Second, `{"in":"first"}`},
+			{together - time.Millisecond, `{"in":"first"}`},
+			{time.Millisecond, `{"in":"8.5s"}`},
+			{12*time.Second - together, `{}`}, // its follower is too far away
+			{together + time.Millisecond, `{"in":"20.501s"}`},
+		} {
+			time.Sleep(step.pass)
+			synctest.Wait()
+			if got := h.member("_k"); got != step.want {
+				t.Errorf("the state is %s, want %s", got, step.want)
+			}
+		}
+		h.alice.do("GET", delayedPath, nil).ok().is("[]", "delayed_events")
+	})
+}
+
 func TestDelayed_RestartsCancelsAndSendsInBothForms(t *testing.T) {
 	for _, form := range []string{"path", "body"} {
 		t.Run(form, func(t *testing.T) {

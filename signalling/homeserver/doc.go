@@ -23,7 +23,8 @@
 // mounted on any http.Server; its requests run on that server's goroutines.
 // Run must be running while requests are served: it sends delayed events when
 // they are due and drives the journal. The provisioning calls (EnsureUser,
-// IssueToken, EnsureRoom) may come from any goroutine, before or during Run.
+// IssueToken, EnsureRoom, EnsureJoined, RemoveUser, RemoveRoom, Compact and their like)
+// may come from any goroutine, before or during Run.
 //
 // Units: timestamps on the wire are milliseconds since the epoch, durations
 // milliseconds; Go values use time.Time and time.Duration.

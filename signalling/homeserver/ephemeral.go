@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"meshfocus/signalling/agenda"
 )
 
 const (
@@ -59,7 +61,7 @@ func (s *Server) putTyping(r *request) (any, error) {
 		lasts = min(time.Duration(min(body.Timeout, typingMost.Milliseconds()))*time.Millisecond, typingMost)
 	}
 	room.setTyping(r.user.id, r.now.Add(lasts))
-	end := &appointment{index: -1, due: func(now time.Time, _ *change) {
+	end := &agenda.Appointment[task]{What: func(now time.Time, _ *change) {
 		if until, ok := room.typing[r.user.id]; ok && !now.Before(until) {
 			room.setTyping(r.user.id, time.Time{})
 		}

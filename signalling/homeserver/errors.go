@@ -3,6 +3,7 @@ package homeserver
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 )
@@ -11,6 +12,9 @@ var (
 	// ErrNoUser is returned by the provisioning calls for a user that does
 	// not exist; EnsureUser creates it.
 	ErrNoUser = errors.New("no such user")
+	// ErrNoRoom is returned by the provisioning calls for a room that does not
+	// exist; EnsureRoom makes one.
+	ErrNoRoom = errors.New("no such room")
 	// ErrConfig is returned by New for a configuration that cannot work, also
 	// with the data that is there.
 	ErrConfig = errors.New("homeserver configuration")
@@ -102,6 +106,6 @@ func unrecognized(status int) *refusal {
 // limited is the 429 that says when to come back.
 func limited(after time.Duration) *refusal {
 	e := refuse(http.StatusTooManyRequests, codeLimitExceeded, "too many requests")
-	e.extra = map[string]any{"retry_after_ms": max(after.Milliseconds(), 1)}
+	e.extra = map[string]any{"retry_after_ms": int64(math.Ceil(max(after.Seconds()*1000, 1)))} // not too early
 	return e
 }

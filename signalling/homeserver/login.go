@@ -87,7 +87,11 @@ func (s *Server) loginPassword(r *request, body *loginRequest) (any, error) {
 		return nil, refuse(http.StatusForbidden, codeUserDeactivated, "the account has been closed")
 	}
 	defer m.hold(r)()
-	return s.openSession(m.users[id], body.DeviceID, body.DisplayName), nil
+	u := m.users[id]
+	if u == nil { // removed while the password was looked at
+		return nil, forbidden("the user name or the password is wrong")
+	}
+	return s.openSession(u, body.DeviceID, body.DisplayName), nil
 }
 
 func (s *Server) loginToken(r *request, body *loginRequest) (any, error) {

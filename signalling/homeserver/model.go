@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"meshfocus/signalling/agenda"
 	"meshfocus/signalling/homeserver/journal"
 )
 
@@ -37,7 +38,7 @@ type model struct {
 	events  map[string]*event // by event ID
 	aliases map[string]*alias
 	delayed map[string]*delayedEvent
-	agenda  agenda
+	agenda  agenda.Agenda[task]
 }
 
 // ceilingStep is how many positions are reserved with one journal entry.

@@ -91,13 +91,7 @@ func (s *Server) setProfile(r *request, field, value string) (any, error) {
 		return nil, refuse(http.StatusBadRequest, codeInvalidParam, "profiles have %s and %s here", fieldName, fieldAvatar)
 	}
 	s.model.saveUser(r.user)
-	c := s.model.begin()
-	for _, room := range r.user.rooms {
-		if room.joined[r.user.id] != nil {
-			c.post(room, s.model.memberDraft(r.user, r.user.id, memberJoin, "")) // a member may always stay one
-		}
-	}
-	c.commit()
+	s.model.repeatProfile(r.user)
 	return nothing{}, nil
 }
 

@@ -104,6 +104,8 @@ func (s *Server) free(local string) error {
 			"user names have the letters a-z, digits and ._=-/+ and, with the server's name, at most %d bytes", maxField)
 	case isNumber(local):
 		return refuse(http.StatusBadRequest, codeExclusive, "names that are numbers are kept for guests")
+	case s.config.Reserved != nil && s.config.Reserved(local):
+		return refuse(http.StatusBadRequest, codeExclusive, "this name is kept for the server itself")
 	}
 	s.model.mu.Lock()
 	defer s.model.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"maunium.net/go/mautrix"
 
@@ -39,8 +41,13 @@ type Account struct {
 	rooms  *rooms
 	outbox *outbox
 	turn   *turnCache
+	advice *transportCache
 	inbox  *inbox
 	noted  noted
+	clock  serverTime
+	synced atomic.Int64   // when the last sync was answered, in milliseconds
+	deaf   atomic.Bool    // the latest sync failed
+	dice   func() float64 // in [0, 1), for jitter
 
 	closing sync.Once
 }
@@ -54,7 +61,7 @@ func Open(ctx context.Context, config Config) (*Account, error) {
 		return nil, fmt.Errorf("matrix account: %w", err)
 	}
 	config = config.withDefaults()
-	account := &Account{config: config, log: config.Log, turn: newTurnCache()}
+	account := &Account{config: config, log: config.Log, turn: newTurnCache(), advice: newTransportCache(), dice: rand.Float64}
 	err := account.open(ctx)
 	if err != nil {
 		account.Close()
@@ -73,7 +80,7 @@ func (a *Account) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.client = newClient(base, a.config.Transport)
+	a.client = newClient(base, listener{a.config.Transport, &a.clock})
 	if err = a.askVersions(ctx); err != nil {
 		return err
 	}
@@ -189,5 +196,16 @@ func (a *Account) Close() error {
 	return err
 }
 
+// heardAt is when the last sync was answered.
+func (a *Account) heardAt() time.Time { return time.UnixMilli(a.synced.Load()) }
+
+// maySleep is how long sync may say nothing without a reason for doubt.
+func (a *Account) maySleep() time.Duration {
+	if a.deaf.Load() {
+		return deafness
+	}
+	return silence
+}
+
 // random gives a number in [0, 1) for jitter.
-func (a *Account) random() float64 { return rand.Float64() }
+func (a *Account) random() float64 { return a.dice() }

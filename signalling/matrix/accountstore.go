@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2/maybe"
 	"maunium.net/go/mautrix/id"
 
 	"meshfocus/signalling/message"
@@ -95,11 +96,7 @@ func (s *accountStore) write() error {
 	if err != nil {
 		return err
 	}
-	next := s.path() + ".next"
-	if err = os.WriteFile(next, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, s.path())
+	return maybe.WriteFile(s.path(), text, 0o600)
 }
 
 // forget removes what a logged-out device leaves behind.

@@ -34,6 +34,9 @@ type deviceCache struct {
 	fresh   map[id.UserID]bool
 	keyless map[message.Party]time.Time
 	doubted map[id.UserID]time.Time
+	// changed are devices that show other keys than those that are known and,
+	// by policy, hold.
+	changed map[message.Party]bool
 }
 
 func newDeviceCache(olm *olmMachine) *deviceCache {
@@ -42,6 +45,7 @@ func newDeviceCache(olm *olmMachine) *deviceCache {
 		fresh:   map[id.UserID]bool{},
 		keyless: map[message.Party]time.Time{},
 		doubted: map[id.UserID]time.Time{},
+		changed: map[message.Party]bool{},
 	}
 }
 
@@ -111,19 +115,52 @@ func (c *deviceCache) find(ctx context.Context, party message.Party) (*id.Device
 	return known, err
 }
 
-// fetch reads a user's device list. It counts as fresh from before the
-// request, so that a change meanwhile is not lost.
-func (c *deviceCache) fetch(ctx context.Context, user id.UserID) error {
+// list gives all devices of users that publish keys.
+func (c *deviceCache) list(ctx context.Context, users []string) (all []*id.Device, err error) {
+	var stale []id.UserID
 	c.mutex.Lock()
-	c.fresh[user] = true
+	for _, user := range users {
+		if !c.fresh[id.UserID(user)] {
+			stale = append(stale, id.UserID(user))
+		}
+	}
 	c.mutex.Unlock()
-	devices, err := c.olm.machine.FetchKeys(ctx, []id.UserID{user}, true)
-	if err == nil {
-		err = c.acceptChangedKeys(ctx, user, devices[user])
+	if len(stale) > 0 {
+		if err = c.fetch(ctx, stale...); err != nil {
+			return nil, fmt.Errorf("ask for the keys of %d users: %w", len(stale), err)
+		}
+	}
+	for _, user := range users {
+		devices, err := c.olm.store.GetDevices(ctx, id.UserID(user))
+		if err != nil {
+			return nil, fmt.Errorf("encryption store: %w", err)
+		}
+		for _, device := range devices {
+			all = append(all, device)
+		}
+	}
+	return all, nil
+}
+
+// fetch reads device lists of users. They count as fresh from before the
+// request, so that a change meanwhile is not lost.
+func (c *deviceCache) fetch(ctx context.Context, users ...id.UserID) error {
+	c.mutex.Lock()
+	for _, user := range users {
+		c.fresh[user] = true
+	}
+	c.mutex.Unlock()
+	devices, err := c.olm.machine.FetchKeys(ctx, users, true)
+	for _, user := range users {
+		if err == nil {
+			err = c.acceptChangedKeys(ctx, user, devices[user])
+		}
 	}
 	if err != nil {
 		c.mutex.Lock()
-		delete(c.fresh, user)
+		for _, user := range users {
+			delete(c.fresh, user)
+		}
 		c.mutex.Unlock()
 	}
 	return err
@@ -142,6 +179,9 @@ func (c *deviceCache) acceptChangedKeys(ctx context.Context, user id.UserID, dev
 			return err
 		}
 		refused := device.Trust == id.TrustStateDeviceKeyMismatch
+		if c.noteChange(device, refused) {
+			continue // the known keys hold: nobody is talked to, see trusted
+		}
 		if !refused && stored != nil && stored.SigningKey == device.SigningKey {
 			continue
 		}
@@ -157,6 +197,30 @@ func (c *deviceCache) acceptChangedKeys(ctx context.Context, user id.UserID, dev
 	}
 	_, err := c.olm.machine.FetchKeys(ctx, []id.UserID{user}, true)
 	return err
+}
+
+// noteChange keeps in mind whether a device shows other keys than the known
+// ones, and reports whether the policy holds on to those.
+func (c *deviceCache) noteChange(device *id.Device, other bool) bool {
+	if c.olm.account.config.Trust != TrustKnown {
+		return false
+	}
+	party := message.Party{UserID: string(device.UserID), DeviceID: string(device.DeviceID)}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if other {
+		c.changed[party] = true
+	} else {
+		delete(c.changed, party)
+	}
+	return other
+}
+
+// hasChanged reports whether a device shows other keys than those that hold.
+func (c *deviceCache) hasChanged(device *id.Device) bool {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.changed[message.Party{UserID: string(device.UserID), DeviceID: string(device.DeviceID)}]
 }
 
 // stored gives a device of the store; nil if it is not there or was deleted.

@@ -7,10 +7,11 @@
 // (mesh does) and knows no media.
 //
 // Followed are the client-server API v1.11 and later; Olm with MSC4147
-// sender_device_keys for to-device messages; MSC4140 delayed events and
-// MSC3401, MSC4143 (per-device state) for the own membership; MSC4143
-// transports and the TURN endpoint for discovery. The stands taken are
-// decisions D4, D8, D10, D11, D14, D17, D23, D24 and D29.
+// sender_device_keys for to-device messages, and Megolm for messages in
+// encrypted rooms; MSC4140 delayed events and
+// MSC3401, MSC4143 (per-device state, and sticky events by MSC4354) for the own
+// membership; MSC4143 transports and the TURN endpoint for discovery. The stands
+// taken are decisions D4, D7, D8, D10, D11, D14 to D17, D23, D24 and D29.
 //
 // An Account runs two loops, both inside Run: the sync loop owns the sync
 // token, the room state and everything received; the outbox loop owns order

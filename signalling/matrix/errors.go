@@ -19,6 +19,9 @@ var (
 	// ErrPower: our power level in the room is too low for an event we must
 	// write. It comes with ErrNotAllowed.
 	ErrPower = errors.New("power level too low")
+	// ErrTakenOver: another process with our device has joined the call, and
+	// the newer one stays.
+	ErrTakenOver = errors.New("another process with this device has joined the call")
 	// ErrForeignKeys: our device has published other encryption keys than the
 	// ones we hold.
 	ErrForeignKeys = errors.New("the device has other encryption keys")

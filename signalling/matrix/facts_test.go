@@ -35,10 +35,18 @@ func TestRoomState_BecomesFacts(t *testing.T) {
 			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"join"}`, 1),
 			written(typeRoomMember, "@a:t", "@b:t", `{"membership":"ban"}`, 2),
 		}, changeFacts, func(r *roomState) bool { return len(r.facts().Joined) == 0 }},
-		{"does not mind a new name", []roomEvent{
+		{"hears of a new name", []roomEvent{
 			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"join"}`, 1),
 			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"join","displayname":"A"}`, 2),
-		}, changeNone, func(r *roomState) bool { return r.facts().Joined["@a:t"] }},
+		}, changeFacts, func(r *roomState) bool { return r.facts().Joined["@a:t"] && r.names["@a:t"] == "A" }},
+		{"does not mind a name that stays", []roomEvent{
+			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"join","displayname":"A"}`, 1),
+			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"join","displayname":"A","avatar_url":"mxc://t/a"}`, 2),
+		}, changeNone, func(r *roomState) bool { return r.names["@a:t"] == "A" }},
+		{"forgets the name of who leaves", []roomEvent{
+			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"join","displayname":"A"}`, 1),
+			written(typeRoomMember, "@a:t", "@a:t", `{"membership":"leave","displayname":"A"}`, 2),
+		}, changeFacts, func(r *roomState) bool { return len(r.names) == 0 }},
 		{"lets the later event win", []roomEvent{
 			written(membership, "k", "@a:t", `{"n":1}`, 1),
 			written(membership, "k", "@a:t", `{"n":2}`, 2),
@@ -120,11 +128,15 @@ func TestSyncFilter_AsksForTheFollowedRoomsOnly_EvenIfThereAreNone(t *testing.T)
 			Timeline struct{ Types []string }
 		}
 	}
-	if err := json.Unmarshal([]byte(syncFilter(nil)), &filter); err != nil {
+	text := (&Account{}).syncFilter(nil)
+	if err := json.Unmarshal([]byte(text), &filter); err != nil {
 		t.Fatal(err)
 	}
 	if filter.Room.Rooms == nil || len(*filter.Room.Rooms) != 0 {
 		t.Error("a filter without rooms asks for all rooms")
+	}
+	if again := unseen(text); again == unseen(text) || json.Unmarshal([]byte(again), new(map[string]any)) != nil {
+		t.Errorf("a homeserver has seen %s before, or cannot read it", again)
 	}
 	if slices.Contains(filter.Room.State.Types, typeRedaction) || !slices.Contains(filter.Room.Timeline.Types, typeRedaction) {
 		t.Error("redactions belong to the timeline")

@@ -35,7 +35,8 @@ type fake struct {
 	done     map[string]bool // to-device transactions
 	noDelays bool
 	maxDelay time.Duration
-	limit    int // of a timeline; 0 is the filter's
+	limit    int         // of a timeline; 0 is the filter's
+	branch   []fakeEvent // sent as state before every timeline
 	// silent: changes of devices are not told. skew is what the clock is ahead.
 	silent bool
 	skew   time.Duration
@@ -437,6 +438,9 @@ func (f *fake) answerRoom(device *fakeDevice, since int, rooms, types []string, 
 			timeline = timeline[len(timeline)-f.limit:]
 		}
 		room["timeline"] = map[string]any{"events": timeline, "limited": limited}
+		if f.branch != nil {
+			room["state"] = map[string]any{"events": f.branch}
+		}
 	}
 	answer["rooms"] = map[string]any{"join": map[string]any{fakeRoom: room}}
 	return true

@@ -90,6 +90,7 @@ func (s *script) done() {
 func TestHeartbeat_DecidesWhatComesNext(t *testing.T) {
 	shared := func(h *heartbeat) { h.set.fireToLeave = false }
 	unarmed := func(h *heartbeat) { h.unarmed = true }
+	movable := func(h *heartbeat) { h.set.moves = true }
 	for _, test := range []struct {
 		name   string
 		change func(*heartbeat)
@@ -102,6 +103,169 @@ func TestHeartbeat_DecidesWhatComesNext(t *testing.T) {
 			s.joined()
 			s.heart.restartAt = s.now.Add(24 * time.Hour) // only the refresh is due
 			s.idle(3 * time.Hour).ok(actRestart).ok(actJoin)
+		}},
+		{"waits as told before it refreshes, when the restart is refused", nil, func(s *script) {
+			s.joined()
+			s.heart.restartAt = s.now.Add(24 * time.Hour)
+			s.idle(3*time.Hour).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: 7 * time.Second}})
+			s.idle(7 * time.Second).ok(actRestart).ok(actJoin)
+		}},
+		{"moves to another key when restarts are refused until the leave is near", movable, func(s *script) {
+			s.joined().idle(10 * time.Second)
+			s.do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.idle(10*time.Second).do(actMove, report{delayID: "second"})
+			if s.heart.armed != "second" {
+				s.t.Errorf("armed is %q", s.heart.armed)
+			}
+			s.idle(20*time.Second).do(actMove, report{delayID: "third"}).idle(20 * time.Second)
+		}},
+		{"does not move while restarts work", movable, func(s *script) {
+			s.joined().idle(10*time.Second).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Second}})
+			s.idle(time.Second).ok(actRestart).idle(10*time.Second).fails(actRestart, faultNetwork)
+			for s.now.Before(s.heart.due) {
+				what, wake := s.heart.next(s.now)
+				if what == actMove {
+					s.t.Fatal("moved though no rate limit was met")
+				}
+				if what == actRestart {
+					s.fails(actRestart, faultNetwork)
+					continue
+				}
+				s.now = wake
+			}
+		}},
+		{"yields to another process of its device, and takes its leave back", nil, func(s *script) {
+			s.joined().saw(true).do(actVerify, report{absent: true, taken: true}).ok(actDisarm).done()
+		}},
+		{"has the homeserver bring it back where it cannot move", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited, retryAfter: time.Minute}}
+			s.joined().idle(10*time.Second).do(actRestart, limited)
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, limited).do(actReturn, report{delayID: "back"})
+			if s.heart.armed != "second" || s.heart.stale != "id at 0s" || s.heart.comeback != "back" {
+				s.t.Errorf("armed %q, stale %q, back by %q", s.heart.armed, s.heart.stale, s.heart.comeback)
+			}
+			s.idle(10 * time.Second).ok(actRestart) // that of the second leave
+			s.idle(afterReturn).ok(actVerify)
+			if s.heart.stale != "" || s.heart.comeback != "" {
+				s.t.Errorf("stale %q, back by %q though both were sent", s.heart.stale, s.heart.comeback)
+			}
+		}},
+		{"has itself brought back again and again", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited, retryAfter: time.Second}}
+			s.joined()
+			returns := 0
+			for end := s.now.Add(2 * time.Minute); s.now.Before(end); {
+				what, wake := s.heart.next(s.now)
+				switch what {
+				case actNothing:
+					s.now = wake
+				case actRestart, actDisarm:
+					s.do(what, limited)
+				case actArm:
+					s.do(what, report{delayID: "leave at " + s.now.Sub(s.start).String()})
+				case actReturn:
+					returns++
+					if until := s.heart.staleDue.Sub(s.now); until < 9*time.Second {
+						s.t.Errorf("return number %d is scheduled %s before the leave", returns, until)
+					}
+					s.do(what, report{delayID: "back"})
+				default:
+					s.ok(what)
+				}
+			}
+			if returns != 5 { // one for each leave: after 30 s, 50 s, 70 s …
+				s.t.Errorf("%d returns in two minutes", returns)
+			}
+		}},
+		{"forgets leave and return together, when both were sent", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited, retryAfter: 10*time.Second + afterReturn/2}}
+			s.joined().idle(10*time.Second).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, limited).do(actReturn, report{delayID: "back"})
+			s.heart.restartAt = s.now.Add(time.Minute)
+			s.idle(10*time.Second+afterReturn/2).do(actDisarm, limited)
+			if s.heart.stale == "" || s.heart.comeback == "" {
+				s.t.Error("forgets a return that may not have landed")
+			}
+			s.idle(afterReturn / 2).ok(actVerify)
+			if s.heart.stale != "" || s.heart.comeback != "" {
+				s.t.Errorf("stale %q, back by %q", s.heart.stale, s.heart.comeback)
+			}
+		}},
+		{"keeps the return of a leave that was sent while it was cancelled", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited, retryAfter: 10 * time.Second}}
+			s.joined().idle(10*time.Second).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, limited).do(actReturn, report{delayID: "back"})
+			s.idle(10*time.Second).do(actDisarm, report{gone: true}).ok(actRestart).idle(afterReturn).ok(actVerify)
+		}},
+		{"takes the moment between leave and return for no loss", shared, func(s *script) {
+			s.joined().idle(10*time.Second).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.do(actReturn, report{delayID: "back"}).idle(10 * time.Second).ok(actRestart)
+			for range afterReturn / verifyPause {
+				s.saw(true).do(actVerify, report{absent: true})
+				if !s.heart.present {
+					s.t.Fatal("it would write itself back")
+				}
+				s.idle(min(verifyPause, s.heart.backBy.Sub(s.now)))
+			}
+			s.pass(verifyPause)
+			s.do(actVerify, report{absent: true})
+			if s.heart.present {
+				s.t.Error("nobody brought it back, and it does not either")
+			}
+		}},
+		{"looks whether it was brought back before it leaves for good", shared, func(s *script) {
+			s.joined().saw(true).do(actVerify, report{absent: true}).ok(actRestart).idle(100 * time.Millisecond)
+			s.do(actJoin, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.leave().do(actVerify, report{absent: false}).ok(actLeave).idle(leaveCheck)
+			s.do(actVerify, report{absent: true}).ok(actDisarm).done()
+		}},
+		{"leaves again when the return was sent before it could be cancelled", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited, retryAfter: time.Minute}}
+			s.joined().idle(10*time.Second).do(actRestart, limited)
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, limited).do(actReturn, report{delayID: "back"})
+			s.idle(10*time.Second).leave().ok(actLeave).idle(leaveCheck).do(actVerify, report{absent: true})
+			s.do(actDisarm, report{gone: true}).idle(afterReturn-leaveCheck).do(actVerify, report{absent: false})
+			s.ok(actLeave).idle(leaveCheck).do(actVerify, report{absent: true}).ok(actDisarm).ok(actDisarm).done()
+		}},
+		{"cancels the return when the leave could be cancelled after all", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited, retryAfter: 5 * time.Second}}
+			s.joined().idle(10*time.Second).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, limited).do(actReturn, report{delayID: "back"})
+			s.idle(5 * time.Second).ok(actDisarm)
+			if s.heart.stale != "" || s.heart.comeback != "back" {
+				s.t.Errorf("stale %q, back by %q", s.heart.stale, s.heart.comeback)
+			}
+			s.ok(actDisarm).idle(5 * time.Second).ok(actRestart)
+		}},
+		{"leaves a leave behind a return that it could not cancel", shared, func(s *script) {
+			limited := report{fault: fault{kind: faultLimited}}
+			s.joined().idle(10*time.Second).do(actRestart, report{fault: fault{kind: faultLimited, retryAfter: time.Minute}})
+			s.idle(10*time.Second).do(actArm, report{delayID: "second"}).do(actDisarm, limited).do(actReturn, report{delayID: "back"})
+			s.leave().ok(actLeave).idle(leaveCheck).do(actVerify, report{absent: true})
+			s.do(actDisarm, limited).idle(500*time.Millisecond).do(actDisarm, limited).idle(time.Second).do(actDisarm, limited)
+			if s.heart.armed != "" {
+				s.t.Error("goes on to cancel the leave that ends it")
+			}
+			s.ok(actDisarm).done() // the first leave, which does no harm either
+		}},
+		{"looks itself when sync is silent", nil, func(s *script) {
+			s.joined().pass(silence + time.Second)
+			s.heart.quiet(s.start, silence, s.now)
+			s.ok(actRestart).do(actVerify, report{})
+			s.heart.quiet(s.start, silence, s.now)
+			if what, _ := s.heart.next(s.now); what == actVerify {
+				s.t.Error("looks all the time")
+			}
+		}},
+		{"keeps the leave armed when it leaves after a write without answer", nil, func(s *script) {
+			s.ok(actArm).fails(actJoin, faultNetwork).leave()
+			if what, _ := s.heart.next(s.now); what != actDone {
+				s.t.Errorf("next is %s, want to be done", what)
+			}
+			if s.heart.armed == "" {
+				s.t.Error("the leave was taken back")
+			}
 		}},
 		{"keeps its age over a refresh", nil, func(s *script) {
 			s.joined()
@@ -296,7 +460,7 @@ func (s *script) anything(what action, random *rand.Rand) {
 	if what == actArm && how.fault.kind == faultNotFound {
 		how.fault.kind = faultNetwork // no delayed events at all is another life
 	}
-	if what == actArm && how.fault.kind == faultNone {
+	if (what == actArm || what == actReturn) && how.fault.kind == faultNone {
 		how.delayID = fmt.Sprint(s.now.UnixNano())
 	}
 	s.heart.did(what, how, s.now)

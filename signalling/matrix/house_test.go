@@ -37,6 +37,8 @@ type house struct {
 	issue func(user, device string) string
 	// transport is nil for real HTTP; http is nil without it.
 	transport http.RoundTripper
+	// repeatable gives every account the same dice.
+	repeatable bool
 
 	fake   *fake              // nil with the embedded homeserver
 	server *homeserver.Server // nil with the fake
@@ -188,6 +190,9 @@ func (h *house) open(config Config) *Account {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { _ = account.Close() })
+	if h.repeatable {
+		account.dice = seeded()
+	}
 	if _, err = account.JoinRoom(h.t.Context(), h.room); err != nil {
 		h.t.Fatal(err)
 	}
@@ -256,7 +261,7 @@ func (s *sink) note(change func()) {
 // wait blocks until the condition holds; it is called with the mutex held.
 func (s *sink) wait(t testing.TB, what string, condition func(*sink) bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		s.mutex.Lock()
 		met, changed := condition(s), s.changed
@@ -272,7 +277,14 @@ func (s *sink) wait(t testing.TB, what string, condition func(*sink) bool) {
 	}
 }
 
-// sessions computes who is in the call by the sink's facts. Called with the
+// known gives the newest facts.
+func (s *sink) known() membership.Facts {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.facts
+}
+
+// members computes who is in the call by the sink's facts. Called with the
 // mutex held or after all is quiet.
 func (s *sink) members(confID string) []string {
 	var names []string
@@ -312,7 +324,7 @@ func deliver(t *testing.T, from *Account, to message.Party, signal message.Signa
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nobody said what became of the signal")
 		return nil
 	}
@@ -331,7 +343,7 @@ func (h *house) post(from *Account, eventType string, to message.Party, content 
 // eventually polls a condition that has no event of its own.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited too long for %s", what)

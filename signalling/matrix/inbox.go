@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"meshfocus/signalling/message"
+	"meshfocus/signalling/ring"
 )
 
 const (
@@ -17,6 +19,8 @@ const (
 	holdFor = 60 * time.Second
 	// holdMost bounds how many messages wait so.
 	holdMost = 256
+	// encryptingMost bounds how many devices are remembered as encrypting.
+	encryptingMost = 4096
 	// holdPoll is the long poll while some wait.
 	holdPoll = time.Second
 )
@@ -29,6 +33,11 @@ type inbox struct {
 	// held are decrypted messages whose sender could not be proven yet,
 	// because the homeserver would not answer. Order is kept per user.
 	held []heldMessage
+	// heldKeys are media keys that wait likewise.
+	heldKeys []heldKey
+	// encrypting are devices that have sent Olm: cleartext in their name is
+	// somebody else's, or a step back that nobody asked for.
+	encrypting map[message.Party]bool
 
 	encrypted, clear                   atomic.Uint64
 	refusedClear, unproven, unreadable atomic.Uint64
@@ -43,11 +52,13 @@ type heldMessage struct {
 	until  time.Time
 }
 
-func newInbox(a *Account) *inbox { return &inbox{account: a, ignored: map[string]bool{}} }
+func newInbox(a *Account) *inbox {
+	return &inbox{account: a, ignored: map[string]bool{}, encrypting: map[message.Party]bool{}}
+}
 
 // pollAtMost shortens the long poll while messages wait for keys.
 func (b *inbox) pollAtMost(timeout time.Duration) time.Duration {
-	if len(b.held) > 0 {
+	if b.waits() {
 		return min(timeout, holdPoll)
 	}
 	return timeout
@@ -55,7 +66,8 @@ func (b *inbox) pollAtMost(timeout time.Duration) time.Duration {
 
 // receive takes the messages of one response: device lists first, so that a
 // new device's message can be read; then the messages in order; then the
-// one-time keys, which the messages may have used up.
+// one-time keys, which the messages may have used up; then what waited for keys
+// of rooms, so that signals come after the facts still.
 func (b *inbox) receive(ctx context.Context, response *syncResponse) {
 	b.ignore(response.AccountData.Events)
 	olm := b.account.crypto
@@ -63,6 +75,7 @@ func (b *inbox) receive(ctx context.Context, response *syncResponse) {
 		olm.devicesChanged(response.DeviceLists.Changed)
 	}
 	all := b.proveHeld(ctx)
+	b.proveHeldKeys(ctx)
 	for _, raw := range response.ToDevice.Events {
 		var event toDeviceEvent
 		if json.Unmarshal(raw, &event) != nil || event.Sender == "" {
@@ -75,6 +88,9 @@ func (b *inbox) receive(ctx context.Context, response *syncResponse) {
 	}
 	if olm != nil {
 		olm.keyCounts(ctx, response)
+	}
+	if len(response.ToDevice.Events) > 0 {
+		b.account.openWaiting(ctx)
 	}
 	b.deliver(all)
 }
@@ -130,9 +146,19 @@ func (b *inbox) readEncrypted(loop context.Context, event toDeviceEvent) (Receiv
 	if inner == nil {
 		return Received{}, false // keys and the like, done with
 	}
+	if inner.eventType == message.TypeReport {
+		b.readReport(ctx, event.Sender, inner)
+		return Received{}, false
+	}
+	if message.IsMediaKey(inner.eventType) {
+		b.readMediaKey(ctx, heldKey{event.Sender, inner, time.Now().Add(holdFor)})
+		return Received{}, false
+	}
 	signal, err := message.ParseSignal(inner.eventType, inner.content)
 	if err != nil {
-		b.refuse(event.Sender, inner.eventType, err)
+		if !b.acknowledged(event.Sender, inner.eventType, inner.content) {
+			b.refuse(event.Sender, inner.eventType, err)
+		}
 		return Received{}, false
 	}
 	if signal.DeviceID == "" {
@@ -161,14 +187,25 @@ func (b *inbox) prove(ctx context.Context, held heldMessage) (Received, bool) {
 		return Received{}, false // we are stopping
 	case err == nil:
 		b.encrypted.Add(1)
-		return Received{From: held.from, Encrypted: true, Signal: held.signal}, true
+		if len(b.encrypting) < encryptingMost {
+			b.encrypting[held.from] = true
+		}
+		return Received{
+			From: held.from, Encrypted: true, Signal: held.signal,
+			Type: held.inner.eventType, Content: held.inner.content,
+		}, true
 	case errors.Is(err, errWaiting) && len(b.held) < holdMost && time.Now().Before(held.until):
 		b.held = append(b.held, held)
 		return Received{}, false
 	}
 	b.unproven.Add(1)
-	b.account.log.Warn("refused a message: it is not proven to come from the device it names",
+	level := slog.LevelWarn
+	if held.signal.Kind == message.Hangup && errors.Is(err, ErrNoKeys) {
+		level = slog.LevelDebug // it said goodbye and logged out
+	}
+	b.account.log.Log(ctx, level, "refused a message: it is not proven to come from a device that is trusted",
 		"party", held.from.String(), "kind", held.signal.Kind.String(), "err", err)
+	b.tell(held.from, held.signal, err)
 	return Received{}, false
 }
 
@@ -186,7 +223,20 @@ func (b *inbox) proveHeld(ctx context.Context) (proven []Received) {
 	return proven
 }
 
+// acknowledged passes on that a device rings, and reports whether a message says
+// so. Whoever says it is believed: nothing but a word to the caller follows.
+func (b *inbox) acknowledged(sender, eventType string, content json.RawMessage) bool {
+	if !message.IsRingAck(eventType) {
+		return false
+	}
+	b.account.tellHeard("", []ring.Heard{{Type: eventType, Sender: sender, SentAt: time.Now(), Content: content}})
+	return true
+}
+
 func (b *inbox) readClear(ctx context.Context, event toDeviceEvent) (Received, bool) {
+	if b.refuseClearKey(event) || b.account.config.Encrypt != EncryptRequire && b.acknowledged(event.Sender, event.Type, event.Content) {
+		return Received{}, false
+	}
 	signal, err := message.ParseSignal(event.Type, event.Content)
 	if err == nil && signal.DeviceID == "" {
 		err = errors.New("device_id is missing: want the sender's device")
@@ -208,10 +258,29 @@ func (b *inbox) readClear(ctx context.Context, event toDeviceEvent) (Received, b
 			b.account.log.Warn("refused cleartext: encryption is required here, and the other side does not encrypt",
 				"party", from.String(), "room", signal.RoomID)
 		}
+		b.tell(from, signal, errClear)
+		return Received{}, false
+	}
+	if b.encrypting[from] {
+		b.refusedClear.Add(1)
+		b.account.log.Warn("refused cleartext in the name of a device that encrypts", "party", from.String(), "room", signal.RoomID)
+		b.tell(from, signal, errClear)
 		return Received{}, false
 	}
 	b.clear.Add(1)
-	return Received{From: from, Signal: signal}, true
+	return Received{From: from, Signal: signal, Type: event.Type, Content: event.Content}, true
+}
+
+// errClear is why cleartext was refused.
+var errClear = errors.New("it was not encrypted, and has to be here")
+
+// tell lets those who follow the room know of a refused message.
+func (b *inbox) tell(from message.Party, signal message.Signal, err error) {
+	for _, sink := range b.account.rooms.sinksFor(signal.RoomID) {
+		if listening, ok := sink.(RefusalSink); ok {
+			listening.Refuse([]Refusal{{From: from, Room: signal.RoomID, Kind: signal.Kind, Err: err}})
+		}
+	}
 }
 
 // refuse counts what is no signal, or a broken one.

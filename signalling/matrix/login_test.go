@@ -49,7 +49,7 @@ func TestOpen_SaysInOneLineWhatIsWrong(t *testing.T) {
 		{"password without user", Config{Homeserver: h.http.URL, Password: "x"}, nil, []string{"give the user ID"}},
 		{"token and password", Config{Homeserver: h.http.URL, Token: "x", UserID: "u", Password: "x"}, nil, []string{"one of them is enough"}},
 		{"unknown mode", Config{Homeserver: h.http.URL, Token: "x", Encrypt: 99}, nil, []string{"auto, require, prefer or off"}},
-		{"unknown policy", Config{Homeserver: h.http.URL, Token: "x", Trust: 99}, nil, []string{"cross_signed, any or verified"}},
+		{"unknown policy", Config{Homeserver: h.http.URL, Token: "x", Trust: 99}, nil, []string{"any, known, cross_signed or verified"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			account, err := Open(t.Context(), test.config)
@@ -257,7 +257,7 @@ func TestNames_OfModesAndPoliciesReadBack(t *testing.T) {
 			t.Errorf("%s reads as %s, %v", mode, got, err)
 		}
 	}
-	for policy := TrustCrossSigned; policy <= TrustVerified; policy++ {
+	for policy := TrustCrossSigned; policy <= TrustKnown; policy++ {
 		if got, err := ParseTrustPolicy(policy.String()); err != nil || got != policy {
 			t.Errorf("%s reads as %s, %v", policy, got, err)
 		}

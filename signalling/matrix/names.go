@@ -17,6 +17,8 @@ const (
 	typeCreate      = "m.room.create"
 	typePowerLevels = "m.room.power_levels"
 	typeRedaction   = "m.room.redaction"
+	typeRoomName    = "m.room.name"
+	typeAlias       = "m.room.canonical_alias"
 	typeIgnored     = "m.ignored_user_list"
 )
 
@@ -27,6 +29,9 @@ var (
 		message.TypeCall, message.TypeCallStable,
 		message.TypeCallMember, message.TypeCallMemberStable,
 		message.TypeSlot, message.TypeSlotStable,
+		// In the state only in the first draft; as messages they are sticky.
+		message.TypeMember, message.TypeMemberStable,
+		message.TypeMemberFamedly,
 	}
 	roomTypes = []string{typeRoomMember, typeJoinRules, typeEncryption, typeCreate, typePowerLevels}
 )

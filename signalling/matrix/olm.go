@@ -35,6 +35,7 @@ type olmMachine struct {
 	machine *crypto.OlmMachine
 	store   *olmStore
 	devices *deviceCache
+	keys    *roomKeys
 
 	// owned by the sync loop
 	fallbackAt time.Time // of the last upload of a fallback key
@@ -66,7 +67,7 @@ func openOlm(ctx context.Context, a *Account) (*olmMachine, error) {
 		machine: crypto.NewOlmMachine(a.client, &log, store, noRooms{}),
 	}
 	m.machine.DisableDeviceChangeKeyRotation = true // concerns Megolm only
-	m.devices = newDeviceCache(m)
+	m.devices, m.keys = newDeviceCache(m), newRoomKeys(m)
 	if err = m.publish(ctx); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -95,12 +96,16 @@ func (m *olmMachine) publish(ctx context.Context) error {
 	}
 	own.Shared = published != nil && !foreign
 	if foreign {
-		m.account.log.Warn("replacing the encryption keys of our device; peers that remember the old ones may refuse us")
+		m.account.log.Info("replacing the encryption keys of our device; peers that remember the old ones may refuse us")
 	}
 	if _, err = m.machine.GetOwnCrossSigningPublicKeys(ctx); err != nil {
 		return m.account.explain("ask for our own cross-signing keys", err)
 	}
-	err = m.account.patiently(ctx, func(ctx context.Context) error { return m.machine.ShareKeys(ctx, -1) })
+	known := -1 // the server says how many there are
+	if !own.Shared {
+		known = m.spared(0)
+	}
+	err = m.account.patiently(ctx, func(ctx context.Context) error { return m.machine.ShareKeys(ctx, known) })
 	if err != nil {
 		return m.account.explain("publish encryption keys", err)
 	}
@@ -238,36 +243,49 @@ func (m *olmMachine) prove(ctx context.Context, from message.Party, inner *olmMe
 		return err
 	case device == nil:
 		return fmt.Errorf("%w: %s", ErrNoKeys, from)
+	case m.devices.hasChanged(device):
+		return m.trusted(ctx, device) // which is not so
 	case !matches(device):
 		return fmt.Errorf("it came under key %s, %s has %s", inner.senderKey, from, device.IdentityKey)
 	}
 	return m.trusted(ctx, device)
 }
 
-// trusted applies the trust policy (decision D24).
+// trusted applies the trust policy (decision D24). Its refusal is a *Distrust.
 func (m *olmMachine) trusted(ctx context.Context, device *id.Device) error {
 	policy := m.account.config.Trust
 	if policy == TrustAny {
 		return nil
 	}
+	stands, err := m.standing(ctx, device)
+	if err != nil {
+		return err
+	}
+	if why := policy.judge(stands); why != "" {
+		party := message.Party{UserID: string(device.UserID), DeviceID: string(device.DeviceID)}
+		return &Distrust{Party: party, Policy: policy, Why: why}
+	}
+	return nil
+}
+
+// standing finds out what is known of a device.
+func (m *olmMachine) standing(ctx context.Context, device *id.Device) (standing, error) {
 	keys, err := m.store.GetCrossSigningKeys(ctx, device.UserID)
 	if err != nil {
-		return fmt.Errorf("encryption store: %w", err)
-	}
-	if _, crossSigning := keys[id.XSUsageMaster]; !crossSigning && policy == TrustCrossSigned {
-		return nil
+		return standing{}, fmt.Errorf("encryption store: %w", err)
 	}
 	trust, err := m.machine.ResolveTrustContext(ctx, device)
-	switch {
-	case err != nil:
-		return fmt.Errorf("trust of %s: %w", device.DeviceID, err)
-	case trust == id.TrustStateVerified, trust == id.TrustStateCrossSignedVerified:
-		return nil
-	case trust == id.TrustStateCrossSignedTOFU && policy == TrustCrossSigned:
-		return nil
+	if err != nil {
+		return standing{}, fmt.Errorf("trust of %s: %w", device.DeviceID, err)
 	}
-	return fmt.Errorf("%w: device %s of %s is not %s by its owner (trust policy %s); verify it there, or choose policy any",
-		ErrUntrusted, device.DeviceID, device.UserID, "cross-signed", policy)
+	_, crossSigns := keys[id.XSUsageMaster]
+	return standing{
+		changed:    m.devices.hasChanged(device),
+		crossSigns: crossSigns,
+		signed:     trust >= id.TrustStateCrossSignedUntrusted,
+		renewed:    trust == id.TrustStateCrossSignedUntrusted,
+		verified:   trust == id.TrustStateVerified || trust == id.TrustStateCrossSignedVerified,
+	}, nil
 }
 
 // other hands unencrypted key traffic to the machine.
@@ -288,10 +306,9 @@ func (m *olmMachine) other(ctx context.Context, got toDeviceEvent) {
 func (m *olmMachine) keyCounts(loop context.Context, response *syncResponse) {
 	ctx, cancel := context.WithTimeout(loop, requestTimeout)
 	defer cancel()
-	if response.OneTimeKeys != nil {
-		m.machine.HandleOTKCounts(ctx, &mautrix.OTKCount{
-			SignedCurve25519: response.OneTimeKeys[string(id.KeyAlgorithmSignedCurve25519)],
-		})
+	count := response.OneTimeKeys[string(id.KeyAlgorithmSignedCurve25519)]
+	if response.OneTimeKeys != nil && (count < m.account.config.OneTimeKeys/2 || m.spared(0) == 0) {
+		m.machine.HandleOTKCounts(ctx, &mautrix.OTKCount{SignedCurve25519: m.spared(count)})
 	}
 	if response.UnusedFallback != nil && len(*response.UnusedFallback) == 0 && time.Since(m.fallbackAt) > time.Minute {
 		if err := m.uploadFallback(ctx); err != nil && loop.Err() == nil {
@@ -299,6 +316,12 @@ func (m *olmMachine) keyCounts(loop context.Context, response *syncResponse) {
 		}
 	}
 	m.machine.MarkOlmHashSavePoint(ctx)
+}
+
+// spared tells mautrix of more one-time keys than there are, so that it makes
+// only as many as are wanted.
+func (m *olmMachine) spared(count int) int {
+	return count + usualOneTimeKeys - m.account.config.OneTimeKeys
 }
 
 // uploadFallback publishes a key that serves when the one-time keys are used
@@ -330,8 +353,31 @@ func (m *olmMachine) uploadFallback(ctx context.Context) error {
 	return m.account.call(ctx, http.MethodPost, clientPath("v3", "keys", "upload"), nil, map[string]any{"fallback_keys": keys}, nil)
 }
 
-// noRooms answers the machine's questions about rooms: we have none that use
-// Megolm.
+// openRoomEvent opens an encrypted event of a room, if its key has come. The
+// device is the one that encrypted it, "" when that is not proven: the key came
+// from elsewhere, or the device is unknown (decision D7).
+func (m *olmMachine) openRoomEvent(ctx context.Context, roomID string, raw json.RawMessage) (eventType string, content json.RawMessage, device string, err error) {
+	var sealed event.Event
+	if err = json.Unmarshal(raw, &sealed); err != nil {
+		return "", nil, "", fmt.Errorf("encrypted event: %w", err)
+	}
+	sealed.RoomID, sealed.Type.Class = id.RoomID(roomID), event.MessageEventType
+	if err = sealed.Content.ParseRaw(event.EventEncrypted); err != nil {
+		return "", nil, "", fmt.Errorf("encrypted event: %w", err)
+	}
+	opened, err := m.machine.DecryptMegolmEvent(ctx, &sealed)
+	if err != nil {
+		return "", nil, "", err
+	}
+	by := opened.Mautrix.TrustSource
+	if by != nil && !opened.Mautrix.ForwardedKeys && opened.Mautrix.TrustState > id.TrustStateDeviceKeyMismatch {
+		device = string(by.DeviceID)
+	}
+	return opened.Type.Type, opened.Content.VeryRaw, device, nil
+}
+
+// noRooms answers the machine's questions about rooms. Those that use Megolm
+// are known to roomKeys alone.
 type noRooms struct{}
 
 func (noRooms) IsEncrypted(context.Context, id.RoomID) (bool, error) { return false, nil }

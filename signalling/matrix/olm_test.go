@@ -39,6 +39,27 @@ func TestOlm_RefusesAMessageThatNamesAnotherDevice(t *testing.T) {
 	}
 }
 
+func TestOlm_CleartextInTheNameOfADeviceThatEncryptsIsRefused(t *testing.T) {
+	h := newEmbeddedHouse(t)
+	honest, _ := h.enter(h.config("alice", "A"))
+	forger, _ := h.enter(h.clear("alice", "FORGER"))
+	bob, heard := h.enter(h.config("bob", "B"))
+	if err := deliver(t, honest, bob.Party(), hangup(honest, h.room, 1)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "the honest message", func(s *sink) bool { return len(s.received) > 0 })
+	if err := deliver(t, forger, bob.Party(), hangup(honest, h.room, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := deliver(t, forger, bob.Party(), hangup(forger, h.room, 3)); err != nil {
+		t.Fatal(err)
+	}
+	heard.wait(t, "cleartext of a device that sends nothing else", func(s *sink) bool { return len(s.received) > 1 })
+	if got := heard.take(); len(got) != 2 || got[1].Signal.CallID != "call3" || bob.Stats().RefusedClear != 1 {
+		t.Errorf("took %+v, refused %d", got, bob.Stats().RefusedClear)
+	}
+}
+
 func TestOlm_RequireTakesNoCleartext_AndSaysSoOnce(t *testing.T) {
 	h := newHouse(t)
 	alice, _ := h.enter(h.clear("alice", "A"))
@@ -327,60 +348,6 @@ func TestOlm_StateDirectoryBringsTheDeviceBack(t *testing.T) {
 			t.Errorf("another account gets %v, want ErrStateMismatch", err)
 		}
 	})
-}
-
-func TestOlm_TrustPolicyExcludesDevicesThatTheirOwnerDidNotSign(t *testing.T) {
-	h := newEmbeddedHouse(t)
-	trusting := func(user, device string) *Account {
-		config := h.config(user, device)
-		config.Trust = TrustAny
-		account, _ := h.enter(config)
-		return account
-	}
-	signed := trusting("alice", "SIGNED")
-	ctx := t.Context()
-	keys, err := signed.crypto.machine.GenerateCrossSigningKeys()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err = signed.crypto.machine.PublishCrossSigningKeys(ctx, keys, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err = signed.crypto.machine.SignOwnDevice(ctx, signed.crypto.machine.OwnIdentity()); err != nil {
-		t.Fatal(err)
-	}
-	unsigned, plain := trusting("alice", "UNSIGNED"), trusting("carol", "C")
-	for _, test := range []struct {
-		policy TrustPolicy
-		takes  map[*Account]bool
-	}{
-		{TrustCrossSigned, map[*Account]bool{signed: true, unsigned: false, plain: true}},
-		{TrustAny, map[*Account]bool{signed: true, unsigned: true, plain: true}},
-		{TrustVerified, map[*Account]bool{signed: false, unsigned: false, plain: false}},
-	} {
-		t.Run(test.policy.String(), func(t *testing.T) {
-			config := h.config("bob", "B"+test.policy.String())
-			config.Trust = test.policy
-			bob, _ := h.enter(config)
-			for account, takes := range test.takes {
-				err := deliver(t, bob, account.Party(), hangup(bob, h.room, 1))
-				if takes != (err == nil) || (!takes && !errors.Is(err, ErrUntrusted)) {
-					t.Errorf("to %s: %v, want accepted %v", account.Party(), err, takes)
-				}
-				before := bob.Stats()
-				if err = deliver(t, account, bob.Party(), hangup(account, h.room, 2)); err != nil {
-					t.Fatal(err)
-				}
-				eventually(t, "a verdict", func() bool {
-					now := bob.Stats()
-					return now.Encrypted+now.Unproven > before.Encrypted+before.Unproven
-				})
-				if took := bob.Stats().Encrypted > before.Encrypted; took != takes {
-					t.Errorf("from %s: taken %v, want %v", account.Party(), took, takes)
-				}
-			}
-		})
-	}
 }
 
 // FuzzDecrypt bends a good message at one place, or takes any content at all.

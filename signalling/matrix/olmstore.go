@@ -33,7 +33,9 @@ type olmStore struct {
 // openOlmStore opens or creates the store of a device. An empty path keeps it
 // in memory.
 func openOlmStore(ctx context.Context, path string, party message.Party, pickleKey []byte) (*olmStore, error) {
-	address := "file::memory:?_time_format=sqlite"
+	// Small pages: in memory a table or index takes one at least, and there are
+	// some forty.
+	address := "file::memory:?_time_format=sqlite&_pragma=page_size(1024)"
 	if path != "" {
 		if err := createPrivate(path); err != nil {
 			return nil, fmt.Errorf("encryption store: %w", err)

@@ -222,6 +222,9 @@ func (o *outbox) attempt(ctx context.Context, p *parcel) error {
 // that it has no keys. A session that fails is never a reason for it.
 func (o *outbox) seal(ctx context.Context, p *parcel) error {
 	mode := o.account.config.mode(o.account.rooms.encrypted(p.room))
+	if mode == EncryptOff && p.locked {
+		return ErrNoKeys
+	}
 	if mode == EncryptOff {
 		p.sealedType, p.sealed = p.eventType, p.content
 		return nil
@@ -230,7 +233,7 @@ func (o *outbox) seal(ctx context.Context, p *parcel) error {
 	switch {
 	case err == nil:
 		p.sealedType, p.sealed = message.TypeEncrypted, sealed
-	case errors.Is(err, ErrNoKeys) && mode == EncryptPrefer:
+	case errors.Is(err, ErrNoKeys) && mode == EncryptPrefer && !p.locked:
 		if o.account.noted.first("sent cleartext", p.to) {
 			o.account.log.Info("sending cleartext: the device publishes no encryption keys", "party", p.to.String(), "room", p.room)
 		}

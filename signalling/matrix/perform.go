@@ -2,12 +2,15 @@ package matrix
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
 )
 
@@ -31,11 +34,14 @@ func (p *post) perform(ctx context.Context, what action) report {
 	case actFire:
 		err = p.account.delayedEvent(ctx, p.heart.armed, "send")
 	case actDisarm:
-		err = p.disarm(ctx)
+		how.gone, err = p.disarm(ctx)
+	case actReturn:
+		how.delayID, err = p.comeBack(ctx)
+	case actMove:
+		how.delayID, err = p.move(ctx)
 	case actVerify:
-		var content json.RawMessage
-		content, err = p.read(ctx)
-		how.absent = !p.place.form.holds(content)
+		found := p.look(ctx)
+		how.absent, how.taken, err = found.absent, found.taken, found.fault.err
 	case actLeave:
 		err = p.writeLeave(ctx)
 	}
@@ -51,7 +57,28 @@ func (p *post) perform(ctx context.Context, what action) report {
 
 // read gives the present content of our event; nil when there is none.
 func (p *post) read(ctx context.Context) (json.RawMessage, error) {
-	return p.account.state(ctx, p.room, message.TypeCallMember, p.place.stateKey)
+	return p.account.state(ctx, p.room, p.place.eventType, p.key())
+}
+
+// look finds out whether we are in our event. A sticky one is not asked for.
+func (p *post) look(ctx context.Context) (how report) {
+	if p.place.sticky {
+		return report{absent: p.ended()}
+	}
+	content, err := p.read(ctx)
+	if err != nil {
+		return report{fault: classify(err)}
+	}
+	how.absent = !p.place.form.holds(content)
+	how.taken = how.absent && p.place.form.holdsDevice(content)
+	return how
+}
+
+// ended reports whether sync has shown a sticky membership that we wrote, and
+// something later in its place.
+func (p *post) ended() bool {
+	ours := func(s membership.Sticky) bool { return s.EventID == p.written }
+	return slices.ContainsFunc(p.stuck, ours) && !p.place.form.holds(p.stuck[0].Content)
 }
 
 // base is read for events that others write too.
@@ -67,7 +94,7 @@ func (p *post) arm(ctx context.Context) (delayID string, err error) {
 	if err != nil {
 		return "", err
 	}
-	content := p.place.form.leave(base, time.Now())
+	content := p.place.form.leave(base, p.serverNow())
 	delayID, err = p.write(ctx, content, p.heart.set.delay)
 	if err == nil {
 		p.armed = normal(content)
@@ -80,13 +107,7 @@ func (p *post) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	joined := p.heart.joined
-	if joined.IsZero() {
-		p.joined = time.Time{}
-	} else if !p.joined.IsZero() {
-		joined = p.joined
-	}
-	content, err := p.place.form.join(base, joined, p.place.expires(p.heart.armed != ""), time.Now())
+	content, err := p.content(base)
 	if err != nil {
 		return err
 	}
@@ -97,31 +118,108 @@ func (p *post) join(ctx context.Context) error {
 	return err
 }
 
+// content is the membership as it is to be written now, over what is there.
+// Instants in it are the homeserver's.
+func (p *post) content(base json.RawMessage) (json.RawMessage, error) {
+	joined := p.account.clock.at(p.heart.joined)
+	if joined.IsZero() {
+		p.joined = time.Time{}
+	} else if !p.joined.IsZero() {
+		joined = p.joined
+	}
+	return p.place.form.join(base, joined, p.place.expires(p.heart.armed != ""), p.serverNow())
+}
+
+func (p *post) serverNow() time.Time { return p.account.clock.at(time.Now()) }
+
+// apart is how far behind a leave our return is scheduled: of events for the
+// same state that have come due when Synapse looks (1.160, a timer that may be
+// late) it sends the first and forgets the others. What comes due while it is
+// still sending the first, it sends beside it, and others may see the two in the
+// wrong order.
+const apart = 250 * time.Millisecond
+
+// comeBack has the homeserver write our membership right behind a leave of ours
+// that cannot be cancelled. Both times are the homeserver's; what is uncertain
+// is how long two requests were under way, so we take the latest instant.
+func (p *post) comeBack(ctx context.Context) (delayID string, err error) {
+	base, err := p.base(ctx)
+	if err != nil {
+		return "", err
+	}
+	content, err := p.content(base)
+	if err != nil {
+		return "", err
+	}
+	left := max(time.Until(p.heart.staleBy)+apart, time.Millisecond)
+	return p.write(ctx, content, left)
+}
+
+// move makes us a member under the other key and leaves the present one. The
+// same membership under two keys for a moment is one to readers: identity is
+// sender and device (decision D8).
+func (p *post) move(ctx context.Context) (delayID string, err error) {
+	old := p.key()
+	farewell := p.place.form.leave(nil, p.serverNow())
+	p.setKey(p.place.other(old))
+	content, err := p.content(nil)
+	if err != nil {
+		p.setKey(old)
+		return "", err
+	}
+	delayID, err = p.write(ctx, p.place.form.leave(nil, p.serverNow()), p.heart.set.delay)
+	if err == nil {
+		var eventID string
+		if eventID, err = p.write(ctx, content, 0); err == nil {
+			p.written = eventID
+		}
+	}
+	if err != nil {
+		p.setKey(old)
+		return "", err
+	}
+	// A failure is made good by the delayed leave of the old key.
+	_, _ = p.writeAt(ctx, old, farewell, 0)
+	return delayID, nil
+}
+
 func (p *post) writeLeave(ctx context.Context) error {
 	base, err := p.base(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = p.write(ctx, p.place.form.leave(base, time.Now()), 0)
+	_, err = p.write(ctx, p.place.form.leave(base, p.serverNow()), 0)
 	return err
 }
 
 func (p *post) write(ctx context.Context, content json.RawMessage, delay time.Duration) (string, error) {
-	return p.account.putState(ctx, p.room, message.TypeCallMember, p.place.stateKey, content, delay)
+	return p.writeAt(ctx, p.key(), content, delay)
 }
 
-// disarm cancels the delayed leave that is no longer wanted: the replaced one,
-// or when leaving the last one. One that is gone already is fine.
-func (p *post) disarm(ctx context.Context) error {
-	delayID := p.heart.stale
-	if delayID == "" {
-		delayID = p.heart.armed
+func (p *post) writeAt(ctx context.Context, key string, content json.RawMessage, delay time.Duration) (string, error) {
+	if !p.place.sticky {
+		return p.account.putState(ctx, p.room, p.place.eventType, key, content, delay)
 	}
-	err := p.account.delayedEvent(ctx, delayID, "cancel")
+	// A leave has to outlast the join that it ends, in the sticky map.
+	lasts := p.place.usual
+	if p.place.form.holds(content) {
+		lasts = p.place.expires(p.heart.armed != "")
+	}
+	eventType, content, err := p.account.seal(ctx, p.room, p.place.eventType, content)
+	if err != nil {
+		return "", err
+	}
+	return p.account.sendSticky(ctx, p.room, eventType, rand.Text(), content, lasts, delay)
+}
+
+// disarm cancels the delayed event that is no longer wanted, unless it is gone
+// already.
+func (p *post) disarm(ctx context.Context) (gone bool, err error) {
+	err = p.account.delayedEvent(ctx, *p.heart.unwanted(), "cancel")
 	if classify(err).kind == faultNotFound {
-		return nil
+		return true, nil
 	}
-	return err
+	return false, err
 }
 
 // delayedEvent restarts, cancels or sends a delayed event: by its own path, or

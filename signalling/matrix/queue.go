@@ -13,6 +13,7 @@ type parcel struct {
 	room      string // "" when the signal names none
 	eventType string
 	content   []byte
+	locked    bool // inside Olm or not at all
 	deadline  time.Time
 	done      func(error)
 

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -37,6 +38,18 @@ type syncRoom struct {
 		Events  []json.RawMessage `json:"events"`
 		Limited bool              `json:"limited"`
 	} `json:"timeline"`
+	Sticky         stickySection `json:"sticky"`
+	StickyUnstable stickySection `json:"msc4354_sticky"`
+}
+
+// stickySection holds the sticky events that are not in the timeline (MSC4354).
+type stickySection struct {
+	Events []json.RawMessage `json:"events"`
+}
+
+// stickies gives what may be sticky, by whichever road it came.
+func (r syncRoom) stickies() []json.RawMessage {
+	return slices.Concat(r.Sticky.Events, r.StickyUnstable.Events, r.Timeline.Events)
 }
 
 // roomEvent is an event of a room as far as facts need it.

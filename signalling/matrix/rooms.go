@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -14,10 +15,15 @@ import (
 // Received is a signal and who sent it. Encrypted means that From is proven:
 // the message came through an Olm session with that device's published keys.
 // Without it the user is what the homeserver says and the device a claim.
+//
+// Signal is how we read it; Type and Content are what came, decrypted, for
+// those who pass it on.
 type Received struct {
 	From      message.Party
 	Encrypted bool
 	Signal    message.Signal
+	Type      string
+	Content   json.RawMessage
 }
 
 // Sink takes what the sync loop finds, on the sync loop's goroutine: it must
@@ -27,6 +33,14 @@ type Received struct {
 type Sink interface {
 	SetFacts(membership.Facts)
 	Receive([]Received)
+}
+
+// NameSink is a Sink that wants names too: SetNames comes before each SetFacts,
+// with the display names of the joined users that have one. The receiver may
+// keep the map.
+type NameSink interface {
+	Sink
+	SetNames(roomID string, names map[string]string)
 }
 
 // watcher is told about a room after every response that changed it. It must
@@ -53,10 +67,19 @@ type room struct {
 	// attempts counts how often that failed.
 	fetch    bool
 	attempts int
-	// encrypted repeats the state's word for those who are not the sync loop.
-	encrypted bool
+	// crowd repeats the state's word for those who are not the sync loop; nil
+	// before the first facts. What it points to stays as it is.
+	crowd *crowd
+	// greet asks the sync loop to give our keys to who has come into the room.
+	greet bool
 	// fresh: there are sinks or watchers that have not seen the facts yet.
 	fresh bool
+}
+
+// renew replaces the state by one that was read anew.
+func (r *room) renew(state *roomState) {
+	state.follow(r.state)
+	r.state = state
 }
 
 func newRooms() *rooms { return &rooms{followed: map[string]*room{}} }
@@ -169,7 +192,10 @@ func (r *rooms) update(known *room, change func(*room)) {
 func (r *rooms) listeners(known *room) ([]Sink, []watcher) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	known.fresh, known.encrypted = false, known.state.encrypted
+	known.fresh = false
+	if now := known.state.crowd(); known.crowd == nil || !known.crowd.same(now) {
+		known.crowd, known.greet = now, now.rules != nil
+	}
 	return slices.Clone(known.sinks), slices.Clone(known.watchers)
 }
 
@@ -191,10 +217,19 @@ func (r *rooms) sinksFor(roomID string) []Sink {
 	return all
 }
 
-// encrypted reports whether a followed room is; false for others.
-func (r *rooms) encrypted(roomID string) bool {
+// crowd gives that of a followed room; nil for others, and before its facts are
+// known.
+func (r *rooms) crowd(roomID string) *crowd {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	known, ok := r.followed[roomID]
-	return ok && known.encrypted
+	if known, ok := r.followed[roomID]; ok {
+		return known.crowd
+	}
+	return nil
+}
+
+// encrypted reports whether a followed room is; false for others.
+func (r *rooms) encrypted(roomID string) bool {
+	known := r.crowd(roomID)
+	return known != nil && known.rules != nil
 }

@@ -1,9 +1,11 @@
 package matrix
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"meshfocus/signalling/membership"
 )
@@ -18,19 +20,25 @@ type roomState struct {
 	version   string
 	joinRule  string
 	encrypted bool
+	rules     json.RawMessage // content of m.room.encryption
 	joined    map[string]bool
+	names     map[string]string // display names of the joined, where they have one
 	calls     map[stateKey]membership.Event
 	// plain remembers the event ID of every other state event, which a
 	// redaction may name.
-	plain map[stateKey]string
+	plain  map[stateKey]string
+	sticky stickyMap
+	sealed sealedEvents
 }
 
 func newRoomState(id string) *roomState {
 	return &roomState{
 		id:     id,
 		joined: map[string]bool{},
+		names:  map[string]string{},
 		calls:  map[stateKey]membership.Event{},
 		plain:  map[stateKey]string{},
+		sticky: newStickyMap(),
 	}
 }
 
@@ -65,7 +73,8 @@ func (r *roomState) apply(event roomEvent) change {
 }
 
 func (r *roomState) applyCall(at stateKey, event roomEvent) change {
-	if known, ok := r.calls[at]; ok && known.EventID == event.EventID && event.EventID != "" {
+	known, ok := r.calls[at]
+	if ok && known.EventID == event.EventID && event.EventID != "" {
 		return changeNone
 	}
 	r.calls[at] = membership.Event{
@@ -78,16 +87,7 @@ func (r *roomState) applyCall(at stateKey, event roomEvent) change {
 func (r *roomState) applyPlain(at stateKey, event roomEvent) change {
 	switch at.eventType {
 	case typeRoomMember:
-		is := event.field("membership") == "join"
-		if r.joined[at.key] == is {
-			return changeNone
-		}
-		if is {
-			r.joined[at.key] = true
-		} else {
-			delete(r.joined, at.key)
-		}
-		return changeFacts
+		return r.applyMember(at.key, event)
 	case typeJoinRules:
 		return assign(&r.joinRule, event.field("join_rule"))
 	case typeCreate:
@@ -98,9 +98,29 @@ func (r *roomState) applyPlain(at stateKey, event roomEvent) change {
 		return assign(&r.version, version)
 	case typeEncryption:
 		// Encryption cannot be switched off again.
+		r.rules = event.Content
 		return assign(&r.encrypted, true)
 	}
 	return changeNone
+}
+
+func (r *roomState) applyMember(user string, event roomEvent) change {
+	is, name := event.field("membership") == "join", event.field("displayname")
+	if !is {
+		name = ""
+	}
+	if r.joined[user] == is && r.names[user] == name {
+		return changeNone
+	}
+	delete(r.joined, user)
+	delete(r.names, user)
+	if is {
+		r.joined[user] = true
+	}
+	if name != "" {
+		r.names[user] = name
+	}
+	return changeFacts
 }
 
 func assign[T comparable](field *T, value T) change {
@@ -114,6 +134,10 @@ func assign[T comparable](field *T, value T) change {
 func (r *roomState) redact(eventID string) change {
 	if eventID == "" {
 		return changeNone
+	}
+	r.sealed.remove(eventID)
+	if r.sticky.remove(eventID) {
+		return changeFacts
 	}
 	for at, known := range r.calls {
 		if known.EventID == eventID {
@@ -130,6 +154,10 @@ func (r *roomState) redact(eventID string) change {
 	return changeNone
 }
 
+// follow takes over from an earlier state of the same room what the homeserver
+// does not say again: sticky events.
+func (r *roomState) follow(earlier *roomState) { r.sticky, r.sealed = earlier.sticky, earlier.sealed }
+
 // call gives the content of one call event, nil when there is none.
 func (r *roomState) call(eventType, key string) (membership.Event, bool) {
 	event, ok := r.calls[stateKey{eventType, key}]
@@ -145,7 +173,41 @@ func (r *roomState) facts() membership.Facts {
 		Encrypted:   r.encrypted,
 		Joined:      maps.Clone(r.joined),
 		State:       slices.Collect(maps.Values(r.calls)),
+		Sticky:      r.sticky.list(time.Now()),
 	}
+}
+
+// crowd is whom an event of ours in a room has to be readable for, and only
+// for them.
+type crowd struct {
+	room string
+	// rules is the content of m.room.encryption; nil in a room without it.
+	rules json.RawMessage
+	// users are the joined ones, in order; nil in a room without encryption.
+	users []string
+}
+
+func (r *roomState) crowd() *crowd {
+	if !r.encrypted {
+		return &crowd{room: r.id}
+	}
+	rules := r.rules
+	if rules == nil {
+		rules = json.RawMessage(`{}`)
+	}
+	return &crowd{room: r.id, rules: rules, users: slices.Sorted(maps.Keys(r.joined))}
+}
+
+func (c *crowd) same(other *crowd) bool {
+	return bytes.Equal(c.rules, other.rules) && slices.Equal(c.users, other.users)
+}
+
+// holds reports whether one of the users is in the crowd.
+func (c *crowd) holds(users []string) bool {
+	return slices.ContainsFunc(users, func(user string) bool {
+		_, there := slices.BinarySearch(c.users, user)
+		return there
+	})
 }
 
 // hasMember reports whether the user has written a call membership here.

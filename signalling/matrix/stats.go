@@ -4,7 +4,8 @@ package matrix
 type Stats struct {
 	// Encrypted and Clear are received signals that were handed on.
 	Encrypted, Clear uint64
-	// RefusedClear came in cleartext where encryption is required.
+	// RefusedClear came in cleartext where encryption is required, or in the
+	// name of a device that encrypts.
 	RefusedClear uint64
 	// Unproven came through Olm, but not from the device they name, or from
 	// one the trust policy excludes.

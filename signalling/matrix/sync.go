@@ -2,13 +2,18 @@ package matrix
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
+
+	"meshfocus/signalling/message"
 )
 
 const (
@@ -44,6 +49,7 @@ func (a *Account) syncLoop(ctx context.Context) error {
 			_ = sleep(ctx, syncPause.wait(restarts, a.random()))
 		case err != nil:
 			failures++
+			a.deaf.Store(true)
 			a.log.Log(ctx, levelOfFailure(found.kind, failures), "sync failed", "err", a.explain("sync", err), "failures", failures)
 			_ = sleep(ctx, max(found.retryAfter, syncPause.wait(failures, a.random())))
 		default:
@@ -51,6 +57,8 @@ func (a *Account) syncLoop(ctx context.Context) error {
 				a.log.Info("sync works again", "failures", failures)
 				failures = 0
 			}
+			a.synced.Store(time.Now().UnixMilli())
+			a.deaf.Store(false)
 			a.digest(ctx, response, since == "")
 			if since != "" {
 				restarts = 0
@@ -80,12 +88,14 @@ func (a *Account) poll(ctx context.Context, since string, hurry bool) (*syncResp
 	defer cancel()
 	query := url.Values{
 		"timeout": {fmt.Sprint(timeout.Milliseconds())},
-		"filter":  {syncFilter(followed)},
+		"filter":  {a.syncFilter(followed)},
 		// Bots in a call are not "online" by it.
 		"set_presence": {"offline"},
 	}
 	if since != "" {
 		query.Set("since", since)
+	} else {
+		query.Set("filter", unseen(query.Get("filter")))
 	}
 	response := new(syncResponse)
 	err := a.call(request, http.MethodGet, clientPath("v3", "sync"), query, nil, response)
@@ -98,9 +108,14 @@ func (a *Account) poll(ctx context.Context, since string, hurry bool) (*syncResp
 	return response, err
 }
 
-// syncFilter asks for the followed rooms and the few types that make facts.
-func syncFilter(followed []string) string {
+// syncFilter asks for the followed rooms and the few types that make facts or
+// tell about rings. What is encrypted comes with all that people write there.
+func (a *Account) syncFilter(followed []string) string {
 	types := slices.Concat(callTypes, roomTypes)
+	spoken := slices.Concat(types, []string{typeRedaction}, ringTypes)
+	if a.crypto != nil {
+		spoken = append(spoken, message.TypeEncrypted)
+	}
 	nothing := map[string]any{"types": []string{}, "limit": 0}
 	filter := map[string]any{
 		"presence":     nothing,
@@ -109,7 +124,7 @@ func syncFilter(followed []string) string {
 			// An empty list means no room, a missing one means all.
 			"rooms":        append([]string{}, followed...),
 			"state":        map[string]any{"types": types},
-			"timeline":     map[string]any{"types": append(types, typeRedaction), "limit": timelineLimit},
+			"timeline":     map[string]any{"types": spoken, "limit": timelineLimit},
 			"ephemeral":    nothing,
 			"account_data": nothing,
 		},
@@ -119,6 +134,13 @@ func syncFilter(followed []string) string {
 		panic(err) // strings in maps always marshal
 	}
 	return string(text)
+}
+
+// unseen makes a filter another one that asks for the same. Synapse answers a
+// sync without a token from a cache for two minutes, which it looks up by the
+// text of the filter: who asks again would be told of members who have left.
+func unseen(filter string) string {
+	return strings.TrimSuffix(filter, "}") + `,"meshfocus.unseen":"` + rand.Text() + `"}`
 }
 
 // digest takes one response: rooms first, then messages. Facts of a room
@@ -134,9 +156,15 @@ func (a *Account) digest(ctx context.Context, response *syncResponse, first bool
 			a.rooms.update(known, func(r *room) { r.fetch, r.attempts = true, 0 })
 		}
 	}
+	heard := map[*room][]heardEvent{}
 	for _, part := range []map[string]syncRoom{response.Rooms.Leave, response.Rooms.Join} {
 		for roomID, update := range part {
-			if known := a.rooms.find(roomID); known != nil && a.applyRoom(known, update, first) {
+			known := a.rooms.find(roomID)
+			if known == nil {
+				continue
+			}
+			heard[known] = a.hear(ctx, known, update.stickies())
+			if a.applyRoom(known, update, heard[known], first) {
 				changed[known] = true
 			}
 		}
@@ -149,25 +177,37 @@ func (a *Account) digest(ctx context.Context, response *syncResponse, first bool
 	for _, known := range a.rooms.take(func(r *room) bool { return changed[r] || (r.fresh && !r.fetch) }) {
 		a.tell(known)
 	}
+	for known, events := range heard {
+		if _, joined := response.Rooms.Join[known.id]; joined {
+			a.tellRings(known, events)
+		}
+	}
 	a.inbox.receive(ctx, response)
+	a.greet(ctx, response.DeviceLists.Changed)
 }
 
-// applyRoom takes a room's part of a response and reports whether facts
-// changed. In a first sync the part is the whole state.
-func (a *Account) applyRoom(known *room, update syncRoom, first bool) bool {
+// applyRoom takes a room's part of a response, with its messages as they were
+// heard, and reports whether facts changed. In a first sync the part is the whole state.
+func (a *Account) applyRoom(known *room, update syncRoom, heard []heardEvent, first bool) bool {
 	if first {
-		a.rooms.update(known, func(r *room) { r.state, r.fetch = newRoomState(r.id), false })
+		a.rooms.update(known, func(r *room) { r.renew(newRoomState(r.id)); r.fetch = false })
+	}
+	doubtful := !first && (update.Timeline.Limited || len(update.State.Events) > 0)
+	events := update.Timeline.Events
+	if !doubtful {
+		events = slices.Concat(update.State.Events, events)
 	}
 	result := changeNone
-	for _, raw := range slices.Concat(update.State.Events, update.Timeline.Events) {
+	for _, raw := range events {
 		if event, ok := readRoomEvent(raw); ok {
 			result = max(result, known.state.apply(event))
 		}
 	}
-	if result == changeUnknown || (update.Timeline.Limited && !first) {
+	if result == changeUnknown || doubtful {
 		a.rooms.update(known, func(r *room) { r.fetch = true })
 	}
-	return result != changeNone || first
+	stuck := a.applySticky(known, heard)
+	return result != changeNone || stuck || first
 }
 
 // fetchState replaces what we know of a room by what the server says now. A
@@ -191,7 +231,8 @@ func (a *Account) fetchState(ctx context.Context, known *room) bool {
 			state.apply(event)
 		}
 	}
-	a.rooms.update(known, func(r *room) { r.state, r.fetch, r.attempts = state, false, 0 })
+	a.rooms.update(known, func(r *room) { r.renew(state); r.fetch, r.attempts = false, 0 })
+	a.fetchSticky(ctx, known)
 	return true
 }
 
@@ -199,7 +240,12 @@ func (a *Account) fetchState(ctx context.Context, known *room) bool {
 func (a *Account) tell(known *room) {
 	sinks, watchers := a.rooms.listeners(known)
 	for _, sink := range sinks {
-		sink.SetFacts(known.state.facts())
+		if named, ok := sink.(NameSink); ok {
+			named.SetNames(known.id, maps.Clone(known.state.names))
+		}
+		facts := known.state.facts()
+		facts.Ahead = a.clock.ahead()
+		sink.SetFacts(facts)
 	}
 	for _, listener := range watchers {
 		listener.roomChanged(known.state)

@@ -79,7 +79,7 @@ func TestSync_FollowsARoomThatIsSubscribedWhileItPolls(t *testing.T) {
 		before := time.Now()
 		alice.Subscribe(h.room, got)
 		got.wait(t, "facts", func(s *sink) bool { return s.facts.Joined["@alice:test"] })
-		if took := time.Since(before); took > 5*time.Second {
+		if took := time.Since(before); took > 20*time.Second {
 			t.Errorf("the facts came after %s", took)
 		}
 		late := newSink()
@@ -89,6 +89,30 @@ func TestSync_FollowsARoomThatIsSubscribedWhileItPolls(t *testing.T) {
 		alice.Unsubscribe(h.room, got)
 		if alice.rooms.find(h.room) != nil {
 			t.Error("a room that nobody listens to is followed")
+		}
+	})
+}
+
+func TestSync_IsNotTakenBackByTheStateOfAnotherBranch(t *testing.T) {
+	virtual(t, func(t *testing.T, h *house) {
+		_, heard := h.enter(h.clear("bob", "B"))
+		h.fake.put("@alice:test", message.TypeCallMember, "k", json.RawMessage(`{"n":1}`))
+		pass(time.Second)
+		before := h.fake.state[stateKey{message.TypeCallMember, "k"}]
+		h.fake.put("@alice:test", message.TypeCallMember, "k", json.RawMessage(`{"n":2}`))
+		pass(time.Second)
+		h.fake.branch = []fakeEvent{before}
+		h.fake.put("@alice:test", message.TypeCallMember, "other", json.RawMessage(`{}`))
+		pass(time.Second)
+		heard.mutex.Lock()
+		defer heard.mutex.Unlock()
+		for _, event := range heard.facts.State {
+			if event.StateKey == "k" && string(event.Content) != `{"n":2}` {
+				t.Errorf("the event fell back to %s", event.Content)
+			}
+		}
+		if len(heard.facts.State) != 2 {
+			t.Errorf("%d call events are known, want 2", len(heard.facts.State))
 		}
 	})
 }
@@ -148,7 +172,7 @@ func TestSync_EndsRunWhenTheTokenIsRevoked(t *testing.T) {
 			if !errors.Is(err, ErrBadToken) {
 				t.Errorf("Run ended with %v, want ErrBadToken", err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Run goes on with a dead token")
 		}
 	})
@@ -294,7 +318,7 @@ func TestRun_GoesOnWhenTheHomeserverRestartsOnItsData(t *testing.T) {
 		t.Errorf("the signal sent while it was away: %v", err)
 	}
 	heard.wait(t, "the signal", func(s *sink) bool { return len(s.received) == 1 && s.received[0].Encrypted })
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := own.Leave(ctx); err != nil {
 		t.Fatal(err)

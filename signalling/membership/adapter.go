@@ -7,10 +7,9 @@ import (
 	"meshfocus/signalling/message"
 )
 
-// adapter reads one written-down form of a membership into claims. A further
-// form is a further adapter: the legacy array and the Dart SDK's
-// com.famedly.call.member need one for message.FormLegacy; sticky events need
-// their own list in Facts beside State.
+// adapter reads one written-down form of a state membership into claims. A
+// further form is a further adapter. Sticky memberships have their own way in,
+// since they have a map instead of a state key: see readSticky.
 type adapter struct {
 	form message.Form
 	// read hands what the event claims, or why it cannot, to the room. The
@@ -18,10 +17,13 @@ type adapter struct {
 	read func(r *room, e *Event, content *message.MemberContent)
 }
 
-// adapters are all forms that count. What has left needs none.
+// adapters are all state forms that count. What has left needs none.
 var adapters = [...]adapter{
 	{form: message.FormCalls, read: readCalls},
 	{form: message.FormSession, read: readSession},
+	{form: message.FormSeed, read: readSession},
+	{form: message.FormLegacy, read: readLegacy},
+	{form: message.FormFamedly, read: readFamedly},
 }
 
 // claim is the normal form that every adapter reads into: one device says it
@@ -30,13 +32,36 @@ type claim struct {
 	event  *Event
 	confID string
 	member Member
-	// expired is the rule that refuses the claim once its time has come.
+	// expired is the rule that refuses the claim once its time has come, and
+	// slack is how much later than the member said that is.
 	expired Rule
+	slack   time.Duration
 }
 
-// endsAt is the first instant at which the claim does not count. Clocks
-// differ, so it is a little later than the member said.
-func (c *claim) endsAt() time.Time { return c.member.ExpiresAt.Add(message.ExpirySlack) }
+// endsAt is the first instant at which the claim does not count.
+func (c *claim) endsAt() time.Time { return c.member.ExpiresAt.Add(c.slack) }
+
+// ranks orders the forms in which one device may be in one session at once, as
+// js-sdk did when it moved from one to the next.
+var ranks = [...]int{
+	message.FormLegacy: 1, message.FormSeed: 2, message.FormSession: 2, message.FormSticky: 3,
+}
+
+func (c *claim) rank() int {
+	if form := int(c.member.Form); form < len(ranks) {
+		return ranks[form]
+	}
+	return 0
+}
+
+// before says whether a claim of the same device and session counts rather
+// than another.
+func (c *claim) before(d *claim) bool {
+	if c.rank() != d.rank() {
+		return c.rank() > d.rank()
+	}
+	return c.newer(d)
+}
 
 // newer orders claims of one device in one session: by the time of the event,
 // then by its ID.
@@ -50,15 +75,25 @@ func (c *claim) newer(d *claim) bool {
 	if c.event.StateKey != d.event.StateKey {
 		return c.event.StateKey > d.event.StateKey
 	}
-	return c.event.Type > d.event.Type
+	if c.event.Type != d.event.Type {
+		return c.event.Type > d.event.Type
+	}
+	return c.member.Form == message.FormSticky && c.member.MemberID > d.member.MemberID
 }
 
-// read takes up the claims of a member event, after the rules that hold for
-// all forms.
+// read takes up the claims of a member event in the state, after the rules
+// that hold for all forms.
 func (r *room) read(e *Event) {
-	content, err := message.ParseMember(e.Content)
-	if content.Form == message.FormLeft && err == nil {
+	if isEmpty(e.Content) { // who has left, the most in old rooms
 		return
+	}
+	var err error
+	content := &r.content
+	if *content, err = message.ParseMember(e.Content); content.Form == message.FormLeft && err == nil {
+		return
+	}
+	if e.Type == message.TypeMemberFamedly {
+		content.Form = famedlyForm(content.Form)
 	}
 	switch {
 	case err != nil:
@@ -70,18 +105,27 @@ func (r *room) read(e *Event) {
 	default:
 		for i := range adapters {
 			if adapters[i].form == content.Form {
-				adapters[i].read(r, e, &content)
+				adapters[i].read(r, e, content)
 				return
 			}
 		}
-		r.refuse(e, "", RuleForm, content.Form.String())
 	}
 }
 
+// famedlyForm is what a form is under the Dart SDK's type: nothing but its
+// memberships[] is read there.
+func famedlyForm(form message.Form) message.Form {
+	if form == message.FormLegacy {
+		return message.FormFamedly
+	}
+	return message.FormLeft
+}
+
 // ownsKey reports whether a state key names no other user than the sender.
-// Seen in rooms are "<user>", "<user>_<anything>" and "_<user>_<anything>";
-// the seed of MSC4143 has a JSON list of user and device. A key in which no
-// user stands claims nothing, since identity never comes from the key.
+// Seen in rooms are "<user>", "<user>_<anything>" and "_<user>_<anything>",
+// and "<device>_<user>" from the Dart SDK; the seed of MSC4143 has a JSON list
+// of user and device. A key in which no user stands claims nothing, since
+// identity never comes from the key.
 func ownsKey(key, sender string) bool {
 	at := strings.IndexByte(key, '@')
 	if at < 0 {

@@ -3,6 +3,7 @@ package membership
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"meshfocus/signalling/message"
@@ -12,37 +13,55 @@ import (
 // which rule, and when time alone will change that. It follows MSC4143
 // (session algorithm) and MSC3401, in this order:
 //
-//  1. call objects, since conferences need them;
-//  2. member events by their adapter into claims, one for each device;
-//  3. claims whose time is over do not count, with a few seconds of slack;
-//  4. of claims of one device in one session the newest counts;
+//  1. call objects and slots, since members need them;
+//  2. member events by their adapter into claims, one for each device, state
+//     first, then the sticky map;
+//  3. claims whose time is over do not count, with a few seconds of slack,
+//     nor do sticky ones in a slot that is closed;
+//  4. of claims of one device in one session that of the better form counts,
+//     of two in one form the newest;
 //  5. sessions, their members oldest first; the oldest decides the focus.
 //
-// The order of facts.State does not matter. now is the reader's clock.
+// The order of events does not matter. now is the reader's clock.
 func Compute(facts Facts, now time.Time) Result {
-	r := room{facts: facts, calls: map[string]call{}, claims: make([]claim, 0, len(facts.State))}
+	return compute(facts, now, message.Party{}).result
+}
+
+// compute is Compute with what was learnt on the way, and as if one party were
+// not there.
+func compute(facts Facts, now time.Time, without message.Party) *room {
+	r := &room{
+		facts: facts, now: now, without: without, calls: map[string]call{}, slots: map[string]slot{}, scratch: borrow(),
+	}
+	defer r.giveBack()
 	for i := range facts.State {
-		if e := &facts.State[i]; e.Type == message.TypeCall || e.Type == message.TypeCallStable {
+		switch e := &facts.State[i]; e.Type {
+		case message.TypeCall, message.TypeCallStable:
 			r.readCall(e)
 		}
 	}
+	r.readSlots()
 	for i := range facts.State {
 		if e := &facts.State[i]; isMember(e.Type) {
 			r.read(e)
 		}
 	}
-	r.expire(now)
-	r.keepNewest()
+	r.readStickies()
+	r.drop(func(c *claim) bool { return c.member.Party == r.without })
+	r.expire()
+	r.closeSlots()
+	r.keepBest()
 	r.sessions()
 	slices.SortFunc(r.result.Refusals, compareRefusals)
-	return r.result
+	return r
 }
 
 // isMember reports whether a state event of the type can be a membership. The
 // seed of MSC4143 had the per-device form under the type of sticky events.
 func isMember(eventType string) bool {
 	switch eventType {
-	case message.TypeCallMember, message.TypeCallMemberStable, message.TypeMember, message.TypeMemberStable:
+	case message.TypeCallMember, message.TypeCallMemberStable, message.TypeMember, message.TypeMemberStable,
+		message.TypeMemberFamedly:
 		return true
 	}
 	return false
@@ -50,10 +69,13 @@ func isMember(eventType string) bool {
 
 // room is one computation.
 type room struct {
-	facts  Facts
-	calls  map[string]call // by conference ID, terminated ones too
-	claims []claim         // those that no rule has refused so far
-	result Result
+	facts   Facts
+	now     time.Time
+	without message.Party
+	calls   map[string]call // by conference ID, terminated ones too
+	slots   map[string]slot // by slot ID in the spelling of message.SlotID
+	result  Result
+	*scratch
 }
 
 // refuse notes that an event, or one device of it, does not count.
@@ -72,63 +94,91 @@ func (r *room) refuse(e *Event, deviceID string, rule Rule, detail string) {
 // expire takes out the claims whose time is over and notes when the next one
 // runs out. One that a newer claim hides counts for that too: from then on
 // another rule refuses it.
-func (r *room) expire(now time.Time) {
-	r.claims = slices.DeleteFunc(r.claims, func(c claim) bool {
+func (r *room) expire() {
+	r.drop(func(c *claim) bool {
 		end := c.endsAt()
-		if !end.After(now) {
+		if c.member.Form != message.FormSticky { // whose end is by the reader's clock
+			end = end.Add(-r.facts.Ahead)
+		}
+		if !end.After(r.now) {
 			r.refuse(c.event, c.member.DeviceID, c.expired, "expired "+c.member.ExpiresAt.UTC().Format(time.RFC3339))
 			return true
 		}
-		if r.result.Next.IsZero() || end.Before(r.result.Next) {
-			r.result.Next = end
-		}
+		r.wake(end)
 		return false
 	})
 }
 
-// keepNewest leaves one claim for each device and session.
-func (r *room) keepNewest() {
-	type place struct {
-		confID string
-		party  message.Party
-	}
-	at := make(map[place]int, len(r.claims))
-	kept := r.claims[:0]
+// drop takes out the claims of which a condition holds. They are large, so
+// none is copied without need.
+func (r *room) drop(condition func(c *claim) bool) {
+	kept := 0
 	for i := range r.claims {
-		c := r.claims[i]
-		where := place{c.confID, c.member.Party}
-		twin, ok := at[where]
-		if !ok {
-			at[where] = len(kept)
-			kept = append(kept, c)
+		if condition(&r.claims[i]) {
 			continue
 		}
-		if !kept[twin].newer(&c) { // the later of two in one event counts
-			kept[twin], c = c, kept[twin]
+		if kept != i {
+			r.claims[kept] = r.claims[i]
 		}
-		r.refuse(c.event, c.member.DeviceID, RuleNewest, "newer is "+kept[twin].event.EventID)
+		kept++
 	}
-	r.claims = kept
+	clear(r.claims[kept:])
+	r.claims = r.claims[:kept]
+}
+
+// wake notes an instant at which the answer may be another.
+func (r *room) wake(at time.Time) {
+	if r.result.Next.IsZero() || at.Before(r.result.Next) {
+		r.result.Next = at
+	}
+}
+
+// keepBest leaves one claim for each device and session.
+func (r *room) keepBest() {
+	for i := range r.claims {
+		c := &r.claims[i]
+		where := place{c.confID, c.member.Party}
+		if twin, ok := r.best[where]; !ok || !twin.before(c) { // the later of two in one event counts
+			r.best[where] = c
+		}
+	}
+	if len(r.best) == len(r.claims) {
+		return
+	}
+	hidden := map[*claim]bool{}
+	for i := range r.claims {
+		c := &r.claims[i]
+		switch twin := r.best[place{c.confID, c.member.Party}]; {
+		case twin == c:
+			continue
+		case twin.rank() != c.rank():
+			r.refuse(c.event, c.member.DeviceID, RuleForm, twin.member.Form.String()+" is "+twin.event.EventID)
+		default:
+			r.refuse(c.event, c.member.DeviceID, RuleNewest, "newer is "+twin.event.EventID)
+		}
+		hidden[c] = true
+	}
+	r.drop(func(c *claim) bool { return hidden[c] })
 }
 
 // byConference gives the claims of each session, oldest first.
 func (r *room) byConference() map[string][]*claim {
-	order := make([]*claim, len(r.claims))
 	for i := range r.claims {
-		order[i] = &r.claims[i]
+		r.order = append(r.order, &r.claims[i])
 	}
-	slices.SortFunc(order, func(a, b *claim) int {
-		if order := cmp.Compare(a.confID, b.confID); order != 0 {
+	slices.SortFunc(r.order, func(a, b *claim) int {
+		if order := strings.Compare(a.confID, b.confID); order != 0 {
 			return order
 		}
 		return compareMembers(&a.member, &b.member)
 	})
 	groups := map[string][]*claim{}
-	for start, at := 0, 1; at <= len(order); at++ {
-		if at == len(order) || order[at].confID != order[start].confID {
-			groups[order[start].confID] = order[start:at]
-			start = at
+	for rest := r.order; len(rest) > 0; {
+		confID, most := rest[0].confID, len(rest)
+		if end := slices.IndexFunc(rest, func(c *claim) bool { return c.confID != confID }); end > 0 {
+			most = end
 		}
+		groups[confID], rest = rest[:most], rest[most:]
 	}
 	return groups
 }
@@ -152,24 +202,51 @@ func (r *room) sessions() {
 		delete(groups, confID)
 	}
 	for confID, group := range groups {
-		s := Session{Form: message.FormSession, Focus: group[0].member.Focus, Current: true}
+		slot := r.slots[confID]
+		if !slot.since.IsZero() {
+			r.wake(slot.since.Add(SlotGrace))
+		}
+		s := Session{Form: message.FormSession, Focus: agreed(group), Current: true, Slot: slot.Status, SlotCallID: slot.CallID}
+		if group[0].member.Form == message.FormFamedly {
+			s.Form = message.FormFamedly
+		}
 		r.add(confID, s, group)
 	}
 	slices.SortFunc(r.result.Sessions, func(a, b Session) int { return cmp.Compare(a.ConfID, b.ConfID) })
 }
 
-// add puts a session together. Who uses another focus than the oldest member
-// of a mesh is shown but not met (decision D6).
+// add puts a session together. Who cannot be met in a session that is a mesh
+// is shown all the same (decision D6).
 func (r *room) add(confID string, s Session, group []*claim) {
 	s.Key = Key{RoomID: r.facts.RoomID, ConfID: confID}
 	s.Members = make([]Member, 0, len(group))
+	strangers := 0
 	for _, c := range group {
 		s.Members = append(s.Members, c.member)
-		if !c.member.Mesh && message.IsMesh(s.Focus) {
-			r.refuse(c.event, c.member.DeviceID, RuleFocus, "focus "+c.member.Focus+", the session has "+s.Focus)
+		if !c.member.Mesh {
+			strangers++
 		}
 	}
+	if strangers > 0 && message.IsMesh(s.Focus) {
+		r.result.Refusals = slices.Grow(r.result.Refusals, strangers)
+		r.refuseStrangers(s.Focus, group)
+	}
 	r.result.Sessions = append(r.result.Sessions, s)
+}
+
+// refuseStrangers notes who of a session cannot be met in its mesh. They may be
+// many, with few kinds of transport among them.
+func (r *room) refuseStrangers(mesh string, group []*claim) {
+	detail, of := "", ""
+	for _, c := range group {
+		if c.member.Mesh {
+			continue
+		}
+		if focus := c.member.Focus; detail == "" || focus != of {
+			detail, of = "focus "+focus+", the session has "+mesh, focus
+		}
+		r.refuse(c.event, c.member.DeviceID, RuleFocus, detail)
+	}
 }
 
 // compareMembers orders members oldest first.
@@ -177,20 +254,21 @@ func compareMembers(a, b *Member) int {
 	if order := a.CreatedAt.Compare(b.CreatedAt); order != 0 {
 		return order
 	}
-	return cmp.Or(
-		cmp.Compare(a.EventID, b.EventID),
-		cmp.Compare(a.UserID, b.UserID),
-		cmp.Compare(a.DeviceID, b.DeviceID),
-	)
+	if order := strings.Compare(a.EventID, b.EventID); order != 0 {
+		return order
+	}
+	return cmp.Or(strings.Compare(a.UserID, b.UserID), strings.Compare(a.DeviceID, b.DeviceID))
 }
 
 func compareRefusals(a, b Refusal) int {
+	if order := strings.Compare(a.EventID, b.EventID); order != 0 { // mostly enough
+		return order
+	}
 	return cmp.Or(
-		cmp.Compare(a.EventID, b.EventID),
-		cmp.Compare(a.Sender, b.Sender),
-		cmp.Compare(a.StateKey, b.StateKey),
-		cmp.Compare(a.DeviceID, b.DeviceID),
+		strings.Compare(a.Sender, b.Sender),
+		strings.Compare(a.StateKey, b.StateKey),
+		strings.Compare(a.DeviceID, b.DeviceID),
 		cmp.Compare(a.Rule, b.Rule),
-		cmp.Compare(a.Detail, b.Detail),
+		strings.Compare(a.Detail, b.Detail),
 	)
 }

@@ -2,10 +2,12 @@ package membership_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"meshfocus/signalling/membership"
+	"meshfocus/signalling/message"
 )
 
 // describe writes a result for people: instants are told from now on.
@@ -14,6 +16,9 @@ func describe(about string, now time.Time, result membership.Result) []byte {
 	fmt.Fprintf(&text, "%s\n", about)
 	for _, s := range result.Sessions {
 		fmt.Fprintf(&text, "\nsession %s: form %s, focus %s", s.ConfID, s.Form, s.Focus)
+		if s.Slot != membership.SlotMissing {
+			fmt.Fprintf(&text, ", slot %s %s", s.Slot, s.SlotCallID)
+		}
 		if !s.Current {
 			fmt.Fprint(&text, ", not the current call")
 		}
@@ -22,7 +27,7 @@ func describe(about string, now time.Time, result membership.Result) []byte {
 		}
 		fmt.Fprintln(&text)
 		for _, m := range s.Members {
-			describeMember(&text, now, m)
+			describeMember(&text, now, s, m)
 		}
 	}
 	for i, r := range result.Refusals {
@@ -40,17 +45,32 @@ func describe(about string, now time.Time, result membership.Result) []byte {
 	return text.Bytes()
 }
 
-func describeMember(text *bytes.Buffer, now time.Time, m membership.Member) {
+func describeMember(text *bytes.Buffer, now time.Time, s membership.Session, m membership.Member) {
 	fmt.Fprintf(text, "  %s session %s, since %s, expires in %s, focus %s",
 		m.Party, m.SessionID, now.Sub(m.CreatedAt), m.ExpiresAt.Sub(now), m.Focus)
 	if m.Mesh {
 		fmt.Fprint(text, ", mesh")
+	}
+	if m.Forwards {
+		fmt.Fprint(text, ", forwards")
+	}
+	if m.Via != (message.Party{}) {
+		fmt.Fprintf(text, ", via %s", m.Via)
 	}
 	if m.Intent != "" {
 		fmt.Fprintf(text, ", intent %s", m.Intent)
 	}
 	for _, feed := range m.Feeds {
 		fmt.Fprintf(text, ", feed %s", feed.Purpose)
+	}
+	if m.Form != s.Form {
+		fmt.Fprintf(text, ", form %s", m.Form)
+	}
+	if s.Form != message.FormCalls {
+		fmt.Fprint(text, ", transport ")
+		if focus := s.Transport(m).Raw; json.Compact(text, focus) != nil {
+			fmt.Fprint(text, "none")
+		}
 	}
 	fmt.Fprintf(text, ", event %s\n", m.EventID)
 }

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -49,8 +50,9 @@ type Change struct {
 
 // Diff says how to come from one list of sessions to another. Sessions come
 // ordered by room and conference, the changes of one in the order of
-// ChangeKind, members in the order of their list. Both lists may hold several
-// rooms, each session once.
+// ChangeKind, members in the order of their list. Where one session succeeds
+// another in its slot, that is Closed before it is Opened. Both lists may hold
+// several rooms, each session once.
 func Diff(before, after []Session) []Change {
 	was, is := byKey(before), byKey(after)
 	keys := make([]Key, 0, len(was)+len(is))
@@ -82,6 +84,10 @@ func byKey(sessions []Session) map[Key]*Session {
 
 // diffSession appends the changes of one session; was or is may be nil.
 func diffSession(changes []Change, key Key, was, is *Session) []Change {
+	if was != nil && is != nil && is.Succeeds(*was) {
+		changes = diffSession(changes, key, was, nil)
+		return diffSession(changes, key, nil, is)
+	}
 	var before, after []Member
 	switch {
 	case was == nil:
@@ -148,12 +154,19 @@ func sameHead(a, b *Session) bool {
 	if (a.Call == nil) != (b.Call == nil) || a.Call != nil && *a.Call != *b.Call {
 		return false
 	}
-	return a.Form == b.Form && a.Focus == b.Focus && a.Current == b.Current
+	return a.Form == b.Form && a.Focus == b.Focus && a.Current == b.Current &&
+		a.Slot == b.Slot && a.SlotCallID == b.SlotCallID
 }
 
 func sameMember(a, b *Member) bool {
 	return a.Party == b.Party && a.SessionID == b.SessionID &&
 		a.CreatedAt.Equal(b.CreatedAt) && a.ExpiresAt.Equal(b.ExpiresAt) &&
 		a.Mesh == b.Mesh && a.Focus == b.Focus && a.Intent == b.Intent && a.EventID == b.EventID &&
-		slices.Equal(a.Feeds, b.Feeds)
+		a.Form == b.Form && a.MemberID == b.MemberID && a.Selection == b.Selection && a.Behind == b.Behind && a.Route == b.Route &&
+		slices.Equal(a.Feeds, b.Feeds) && slices.Equal(a.CanSubscribe, b.CanSubscribe) &&
+		slices.EqualFunc(a.Published, b.Published, sameFocus)
+}
+
+func sameFocus(a, b message.Focus) bool {
+	return a.Type == b.Type && a.Selection == b.Selection && bytes.Equal(a.Raw, b.Raw)
 }

@@ -118,7 +118,14 @@ func TestDiff_TellsChangesInTheOrderTheyAreActedOn(t *testing.T) {
 	current.Current = true
 	other := session("x", member("A", "s1"))
 	other.Focus = "livekit"
+	named := func(status membership.SlotStatus, callID string) []membership.Session {
+		s := session("x", member("A", "s1"))
+		s.Slot, s.SlotCallID = status, callID
+		return []membership.Session{s}
+	}
+	another := []string{"left x A s1", "closed x", "opened x", "joined x A s1"}
 	both := []membership.Session{session("x", member("A", "s1"), member("B", "s2"))}
+	open := membership.SlotOpen
 	cases := []struct {
 		name          string
 		before, after []membership.Session
@@ -135,6 +142,12 @@ func TestDiff_TellsChangesInTheOrderTheyAreActedOn(t *testing.T) {
 		{"another call becomes the current one", []membership.Session{session("x", member("A", "s1"))}, []membership.Session{current}, []string{"altered x"}},
 		{"another order of members", both, []membership.Session{session("x", member("B", "s2"), member("A", "s1"))}, nil},
 		{"another focus", []membership.Session{session("x", member("A", "s1"))}, []membership.Session{other}, []string{"altered x"}},
+		{"another session in the slot", named(open, "a"), named(open, "b"), another},
+		{"a session without a name instead of one with", named(open, "a"), named(open, ""), another},
+		{"a slot that vanished with the name", named(open, "a"), named(membership.SlotMissing, ""), another},
+		{"a name for the session", named(open, ""), named(open, "a"), []string{"altered x"}},
+		{"a slot is opened under them", named(membership.SlotMissing, ""), named(open, "a"), []string{"altered x"}},
+		{"a slot closes and they stay in the state", named(open, "a"), named(membership.SlotClosed, ""), []string{"altered x"}},
 		{"a move", []membership.Session{session("y", member("A", "s1"))}, []membership.Session{session("x", member("A", "s1"))},
 			[]string{"opened x", "joined x A s1", "left y A s1", "closed y"}},
 	}

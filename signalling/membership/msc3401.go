@@ -96,6 +96,7 @@ func claimOf(e *Event, confID string, device message.CallDevice) claim {
 		event:   e,
 		confID:  confID,
 		expired: RuleDeviceExpired,
+		slack:   message.ExpirySlack,
 		member: Member{
 			Party:     message.Party{UserID: e.Sender, DeviceID: device.DeviceID},
 			SessionID: device.SessionID,
@@ -105,6 +106,9 @@ func claimOf(e *Event, confID string, device message.CallDevice) claim {
 			Mesh:      true,
 			Feeds:     device.Feeds,
 			EventID:   e.EventID,
+			Form:      message.FormCalls,
+			MemberID:  device.SessionID,
+			Route:     device.Route,
 		},
 	}
 }

@@ -16,15 +16,15 @@ const maxFaults = 64
 const maxDepth = 64
 
 // document is a JSON text that was checked once (RFC 8259) and indexed, so
-// that fields can be looked up, strings taken without copying, and entries cut
-// out byte by byte as their writer wrote them. Keys are compared exactly, as
-// JavaScript peers do; encoding/json would take "Call_ID" for "call_id".
+// that fields can be looked up, and entries cut out byte by byte as their
+// writer wrote them. Keys are compared exactly, as JavaScript peers do;
+// encoding/json would take "Call_ID" for "call_id".
 //
 // A document also collects the faults found while it is read.
 type document struct {
-	text   string
+	text   []byte // as it was given, and not to be changed
 	nodes  []node
-	index  *[]node // where the nodes go back to
+	root   fields
 	faults Faults
 	noted  int // faults so far, those taken away again included
 }
@@ -34,9 +34,10 @@ type document struct {
 type node struct {
 	kind  kind
 	plain bool  // a string that stands in the text as it is meant
+	last  byte  // the last byte of a key; of an empty one its quote
 	start int32 // span in the text, quotes included
 	end   int32
-	next  int32 // index of the node after this value and all within it
+	next  int32 // index of the node after this value and all within it; of a key, after its value
 }
 
 // kind is what a JSON value is.
@@ -60,45 +61,71 @@ func parseDocument(content []byte) (*document, error) {
 	if len(content) > MaxContent {
 		return nil, fmt.Errorf("%w: %d bytes, want at most %d", ErrTooLarge, len(content), MaxContent)
 	}
-	index := indices.Get().(*[]node)
-	s := scanner{text: string(content), nodes: (*index)[:0]}
+	d := spare.Get().(*document)
+	d.text = content
+	d.root = fields{}
+	s := scanner{text: d.text, nodes: d.nodes, root: &d.root}
 	s.value(0)
 	s.space()
 	if s.wrong == "" && s.at < len(s.text) {
 		s.fail("something after the end of the JSON text")
 	}
+	d.nodes = s.nodes
 	if s.wrong != "" {
+		d.release()
 		return nil, Faults{{Wrong: s.wrong, Want: "a JSON text", Essential: true}}
 	}
-	*index = s.nodes
-	return &document{text: s.text, nodes: s.nodes, index: index}, nil
+	return d, nil
 }
 
-// indices lends documents the memory of their nodes.
-var indices = sync.Pool{New: func() any { return new([]node) }}
+// spare lends the memory of documents and of their nodes.
+var spare = sync.Pool{New: func() any { return new(document) }}
 
 // release gives that memory back. Texts that were taken stay good.
 func (d *document) release() {
-	indices.Put(d.index)
-	d.nodes = nil
+	d.text, d.nodes, d.faults, d.noted = nil, d.nodes[:0], nil, 0
+	spare.Put(d)
+}
+
+// cut gives a node as it was written. It shares the memory of the text.
+func (d *document) cut(at int32) json.RawMessage {
+	n := d.nodes[at]
+	return json.RawMessage(d.text[n.start:n.end:n.end])
 }
 
 // raw is the text of a node as it was written.
-func (d *document) raw(at int32) string {
-	return d.text[d.nodes[at].start:d.nodes[at].end]
-}
+func (d *document) raw(at int32) string { return string(d.cut(at)) }
 
 // string is the meaning of a string node. What is no Unicode becomes U+FFFD.
 func (d *document) string(at int32) string {
 	n := d.nodes[at]
 	if n.plain {
-		return d.text[n.start+1 : n.end-1]
+		return word(d.text[n.start+1 : n.end-1])
 	}
 	var text string
-	if json.Unmarshal([]byte(d.raw(at)), &text) != nil {
+	if json.Unmarshal(d.cut(at), &text) != nil {
 		return "" // cannot happen: the scanner has checked the string
 	}
 	return text
+}
+
+// word gives a text; those that stand in most contents need no memory.
+func word(text []byte) string {
+	switch string(text) {
+	case ApplicationCall:
+		return ApplicationCall
+	case SlotRoom:
+		return SlotRoom
+	case FocusFullMesh:
+		return FocusFullMesh
+	case "livekit":
+		return "livekit"
+	case "m.room":
+		return "m.room"
+	case "video":
+		return "video"
+	}
+	return string(text)
 }
 
 // truthy is JavaScript's idea of a value that counts as true.
@@ -120,10 +147,26 @@ func (d *document) truthy(at int32) bool {
 // lookup finds a field of an object; of two with one name the last counts, as
 // in JavaScript. It gives 0, the root, when there is none.
 func (d *document) lookup(object int32, key string) int32 {
-	found := int32(0)
-	for at := object + 1; at < d.nodes[object].next; at = d.nodes[at+1].next {
-		if d.is(at, key) {
+	if object == 0 && !d.root.odd {
+		if at := *place(&d.root, d.nodes, d.text, key); at != 0 {
+			return at + 1
+		}
+		return 0
+	}
+	nodes, last := d.nodes, byte('"')
+	if key != "" {
+		last = key[len(key)-1]
+	}
+	found, end, span := int32(0), nodes[object].next, int32(len(key)+2)
+	for at := object + 1; at < end; {
+		n := &nodes[at]
+		if (!n.plain || n.end-n.start == span && n.last == last) && d.is(at, key) {
 			found = at + 1
+		}
+		if nodes[at+1].kind < kindList {
+			at += 2 // the most by far, and a processor can guess it
+		} else {
+			at = n.next
 		}
 	}
 	return found
@@ -132,7 +175,7 @@ func (d *document) lookup(object int32, key string) int32 {
 // is reports whether a string node means the text.
 func (d *document) is(at int32, text string) bool {
 	if n := &d.nodes[at]; n.plain {
-		return d.text[n.start+1:n.end-1] == text
+		return string(d.text[n.start+1:n.end-1]) == text
 	}
 	return d.string(at) == text
 }

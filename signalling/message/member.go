@@ -18,13 +18,16 @@ type CallObject struct {
 // Form says which of the contents a member event has.
 type Form uint8
 
-// The forms a state membership can take. FormLeft is everything else,
-// including {} and {"leave_reason": …}.
+// The forms a membership can take. FormLeft is everything else, including {}
+// and {"leave_reason": …}.
 const (
-	FormLeft Form = iota
-	FormCalls
-	FormLegacy
-	FormSession
+	FormLeft    Form = iota
+	FormCalls        // MSC3401 m.calls, state, key = user ID
+	FormLegacy       // memberships[] of MatrixRTC until January 2025, state, key = user ID
+	FormSession      // per-device state of MSC4143, what is deployed
+	FormSticky       // sticky rtc.member of MSC4143, every generation
+	FormFamedly      // memberships[] of com.famedly.call.member
+	FormSeed         // per-device state with the seed's names m.application, m.call_id
 )
 
 // String names the form as membership events of it are told apart.
@@ -36,6 +39,12 @@ func (f Form) String() string {
 		return "memberships"
 	case FormSession:
 		return "session"
+	case FormSticky:
+		return "sticky"
+	case FormFamedly:
+		return "famedly"
+	case FormSeed:
+		return "seed"
 	}
 	return "left"
 }
@@ -44,12 +53,12 @@ func (f Form) String() string {
 // that its Form names is set.
 type MemberContent struct {
 	Form    Form
-	Calls   []CallMemberships // FormCalls: MSC3401 m.calls, what could be read of it
-	Session *SessionContent   // FormSession: per-device state
-	Legacy  []json.RawMessage // FormLegacy: memberships[], read by a later adapter
+	Calls   []CallMemberships  // FormCalls: MSC3401 m.calls, what could be read of it
+	Session *SessionContent    // FormSession and FormSeed: per-device state
+	Legacy  []LegacyMembership // FormLegacy: memberships[], what could be read of it
 
-	// Spoilt are the entries of m.calls that could not be read. They do not
-	// hide the others.
+	// Spoilt are the entries of m.calls or memberships that could not be read.
+	// They do not hide the others.
 	Spoilt []SpoiltEntry
 	// Faults that reading tolerated, for a log.
 	Faults Faults
@@ -75,6 +84,7 @@ type CallDevice struct {
 	SessionID string
 	ExpiresAt time.Time // expires_ts
 	Feeds     []Feed    // may be empty: the device sends nothing
+	Route
 }
 
 // Feed is one thing a device sends, by purpose only.
@@ -86,8 +96,8 @@ type Feed struct {
 // and Element Call write it.
 type SessionContent struct {
 	Application   string
-	CallID        string // "" is the slot of the room
-	DeviceID      string
+	CallID        string        // "" is the slot of the room
+	DeviceID      string        // "" where the seed has it in the state key alone, see SeedDevice
 	MembershipID  string        // "" when absent
 	Scope         string        // "m.room", or "" when absent
 	Intent        string        // m.call.intent: "audio", "video" or ""
@@ -98,12 +108,16 @@ type SessionContent struct {
 	// Transports stand beside a focus that only veils them, see RumaSafe; nil
 	// when absent.
 	Transports *Transports
+	// JoinedAt is when the device joined if CreatedAt lies ahead of the event,
+	// see Behind; zero when absent, as on a join.
+	JoinedAt time.Time
 }
 
 // Focus is a transport as a member event advertises it.
 type Focus struct {
 	Type      string
 	Selection string // focus_selection, "" when absent
+	Route            // of a mesh
 	// Raw is the focus as it was read, with the fields of types we do not
 	// speak. A focus that has it is written as it is.
 	Raw json.RawMessage

@@ -44,7 +44,7 @@ func TestParseMember_DispatchesOnContent(t *testing.T) {
 		`{"m.calls":[],"memberships":[],"application":"m.call"}`:                                     message.FormCalls,
 		`{"memberships":[],"application":"m.call"}`:                                                  message.FormLegacy,
 		`{"application":"m.call","call_id":"","device_id":"D","focus_active":{"type":"x"}}`:          message.FormSession,
-		`{"m.application":"m.call","m.call_id":"","device_id":"D","focus_active":{"type":"mesh"}}`:   message.FormSession,
+		`{"m.application":"m.call","m.call_id":"","device_id":"D","focus_active":{"type":"mesh"}}`:   message.FormSeed,
 		`{"application":"m.call","call_id":"","device_id":"D","foci_active":[{"type":"full_mesh"}]}`: message.FormSession,
 	}
 	for content, want := range cases {
@@ -52,7 +52,7 @@ func TestParseMember_DispatchesOnContent(t *testing.T) {
 		if err != nil || m.Form != want {
 			t.Errorf("%s: form %s and error %v, want %s", content, m.Form, err, want)
 		}
-		if (m.Session != nil) != (want == message.FormSession) {
+		if (m.Session != nil) != (want == message.FormSession || want == message.FormSeed) {
 			t.Errorf("%s: session %+v beside form %s", content, m.Session, m.Form)
 		}
 	}
@@ -362,18 +362,25 @@ func FuzzParseMember(f *testing.F) {
 	}
 	f.Add([]byte(`{"memberships":[{}]}`))
 	f.Add([]byte(`{"m.application":"m.call","m.call_id":"","device_id":"D","foci_active":[{"type":"mesh"}]}`))
+	f.Add([]byte(`{"application":"m.call","call_id":"","device_id":"D","focus_active":{"type":"full_mesh","org.meshfocus.forwards":true,` + byText + `}}`))
+	f.Add([]byte(`{"m.calls":[{"m.call_id":"c","m.devices":[` + strings.TrimSuffix(oursText, "}") + `,` + byText + `}]}]}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		_, _ = message.ParseCallObject(content)
 		m, err := message.ParseMember(content)
-		if (m.Session != nil) != (m.Form == message.FormSession && err == nil) {
+		if (m.Session != nil) != ((m.Form == message.FormSession || m.Form == message.FormSeed) && err == nil) {
 			t.Errorf("session %+v beside form %s and error %v", m.Session, m.Form, err)
 		}
-		if m.Form != message.FormCalls && (m.Calls != nil || m.Spoilt != nil) {
-			t.Errorf("calls in a content of form %s", m.Form)
+		if m.Form != message.FormCalls && m.Calls != nil || m.Form != message.FormLegacy && m.Legacy != nil {
+			t.Errorf("calls %v and memberships %v in a content of form %s", m.Calls, m.Legacy, m.Form)
+		}
+		for _, entry := range m.Legacy {
+			if entry.DeviceID == "" || entry.ExpiresAt.IsZero() && entry.Expires == 0 {
+				t.Errorf("an entry without a device or an end: %+v", entry)
+			}
 		}
 		for _, call := range m.Calls {
 			for _, device := range call.Devices {
-				if device.DeviceID == "" || device.SessionID == "" {
+				if device.DeviceID == "" || device.SessionID == "" || (device.Via.UserID == "") != (device.Via.DeviceID == "") {
 					t.Errorf("a device without names: %+v", device)
 				}
 			}

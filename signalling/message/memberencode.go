@@ -49,10 +49,10 @@ func (s SessionContent) Encode() ([]byte, error) {
 	w.fields["focus_active"] = s.FocusActive
 	w.fields["foci_preferred"] = listOf(s.FociPreferred)
 	if s.Transports != nil {
-		w.fields[KeyTransports] = map[string]any{
-			"published":     listOf(s.Transports.Published),
-			"can_subscribe": listOf(s.Transports.CanSubscribe),
-		}
+		w.fields[KeyTransports] = s.Transports
+	}
+	if !s.JoinedAt.IsZero() {
+		w.fields[KeyJoined] = s.JoinedAt.UnixMilli()
 	}
 	return w.finish("membership")
 }
@@ -93,15 +93,38 @@ func (s SessionContent) RumaSafe() SessionContent {
 	return s
 }
 
+// Behind puts the membership behind all others, those yet to come included:
+// it writes created_ts into the future, as far as three quarters of the time
+// for which it counts, and the true time of joining under KeyJoined unless it
+// is that of the event, as on a join. Members that take over the transport of the oldest membership (js-sdk's
+// oldest_membership) then never take over ours, which they could not use. The
+// instant at which it expires stays the same. To be written again when half of
+// that time is over, which leaves a quarter of it for clocks that differ.
+func (s SessionContent) Behind(now time.Time) SessionContent {
+	created, expires := s.CreatedAt, s.Expires
+	if created.IsZero() {
+		created = now
+	}
+	if expires == 0 {
+		expires = DefaultExpires
+	}
+	end := created.Add(expires)
+	s.JoinedAt = s.CreatedAt
+	s.CreatedAt = now.Add(end.Sub(now) * 3 / 4).Truncate(time.Millisecond)
+	s.Expires = end.Sub(s.CreatedAt)
+	return s
+}
+
 // MarshalJSON writes Raw if there is one, else the known fields.
 func (f Focus) MarshalJSON() ([]byte, error) {
 	if len(f.Raw) > 0 {
 		return f.Raw, nil
 	}
-	fields := map[string]string{"type": f.Type}
+	fields := map[string]any{"type": f.Type}
 	if f.Selection != "" {
 		fields["focus_selection"] = f.Selection
 	}
+	f.Route.add(fields)
 	return json.Marshal(fields)
 }
 
@@ -115,6 +138,7 @@ func (c CallDevice) wire() (json.RawMessage, error) {
 	}
 	w.fields["expires_ts"] = c.ExpiresAt.UnixMilli()
 	w.fields["feeds"] = listOf(c.Feeds)
+	c.Route.add(w.fields)
 	return w.finish("device")
 }
 

@@ -52,12 +52,15 @@ func isCallIntent(text string) bool {
 func isCallType(text string) bool { return text == "m.voice" || text == "m.video" }
 
 // ParseMember reads the content of a state membership and tells by its fields,
-// never by its type, which form it has: m.calls, memberships, or application;
-// anything else, also {} and {"leave_reason": …}, has left.
+// never by its type, which form it has: m.calls, memberships, application, or
+// the seed's m.application; anything else, also {} and {"leave_reason": …}, has
+// left. Which of the two memberships[] it is, Matrix's or the Dart SDK's, only
+// the type tells.
 //
-// An entry of m.calls that cannot be read goes to Spoilt and leaves the others
-// alone. If a per-device membership cannot be read the error is Faults, and
-// Form is set all the same.
+// What is read shares the memory of content, which must not be changed
+// afterwards. An entry of a list that cannot be read goes to Spoilt and leaves
+// the others alone. If a per-device membership cannot be read the error is
+// Faults, and Form is set all the same.
 func ParseMember(content []byte) (MemberContent, error) {
 	o, err := parseObject(content)
 	if err != nil {
@@ -70,10 +73,11 @@ func ParseMember(content []byte) (MemberContent, error) {
 		o.doc.entries(list, func(at int32) { o.doc.call(at, &m) })
 	} else if list := o.findKind("memberships", kindList); list != 0 {
 		m.Form = FormLegacy
-		o.doc.entries(list, func(at int32) { m.Legacy = append(m.Legacy, json.RawMessage(o.doc.raw(at))) })
-	} else if o.spelling("application") != "" {
-		m.Form = FormSession
-		m.Session = o.session()
+		o.doc.legacies(list, &m)
+	} else if application := o.text("application"); application != "" {
+		m.Form, m.Session = FormSession, o.session(application)
+	} else if application := o.text("m.application"); application != "" && o.findKind("application", kindText) == 0 {
+		m.Form, m.Session = FormSeed, o.session(application)
 	}
 	if o.doc.faults.essential() {
 		return MemberContent{Form: m.Form}, o.doc.faults
@@ -129,6 +133,7 @@ func (d *document) device(at int32) CallDevice {
 		DeviceID:  entry.need("device_id", "a device ID", isName),
 		SessionID: entry.need("session_id", "the session of a client", isName),
 		ExpiresAt: entry.instant("expires_ts"),
+		Route:     entry.route(),
 	}
 	feeds := entry.findKind("feeds", kindList)
 	if feeds == 0 {
@@ -174,12 +179,21 @@ func (o object) spelling(key string) string {
 	return ""
 }
 
-// session reads the per-device state form (MSC4143 as shipped).
-func (o object) session() *SessionContent {
+// text reads a string that may be absent, or something else: "" then.
+func (o object) text(key string) string {
+	if at := o.findKind(key, kindText); at != 0 {
+		return o.doc.string(at)
+	}
+	return ""
+}
+
+// session reads the per-device state form, as shipped and as the seed of
+// MSC4143 had it, with "m." before two names.
+func (o object) session(application string) *SessionContent {
 	s := &SessionContent{
-		Application:   o.spelling("application"),
+		Application:   application,
 		CallID:        o.callID(),
-		DeviceID:      o.need("device_id", "the sender's device", isName),
+		DeviceID:      o.deviceID(),
 		MembershipID:  o.name("membershipID"),
 		Scope:         o.name("scope"),
 		Intent:        o.name("m.call.intent"),
@@ -194,6 +208,9 @@ func (o object) session() *SessionContent {
 	if created, ok := o.time("created_ts"); ok {
 		s.CreatedAt = time.UnixMilli(created).UTC()
 	}
+	if joined, ok := o.integer(KeyJoined, 0, maxSafe, "a timestamp in milliseconds"); ok {
+		s.JoinedAt = time.UnixMilli(joined).UTC()
+	}
 	return s
 }
 
@@ -206,12 +223,39 @@ func isApplication(text string) bool { return isName(text) && isSlotPart(text) }
 
 func isSlotPart(text string) bool { return isNameOrEmpty(text) && !strings.Contains(text, "#") }
 
+// deviceID reads the sender's device. In the seed of MSC4143 it may stand in the
+// state key alone, see SeedDevice.
+func (o object) deviceID() string {
+	at := o.find("device_id")
+	if at == 0 && o.findKind("application", kindText) == 0 {
+		return ""
+	}
+	return o.needAt(at, "device_id", "the sender's device", isName)
+}
+
+// SeedDevice is the device that the state key of a membership of the seed names:
+// a list of user and device, as JSON. It is "" when the key is something else,
+// or names another user than the sender.
+func SeedDevice(stateKey, sender string) string {
+	var key []string
+	if !strings.HasPrefix(stateKey, "[") || json.Unmarshal([]byte(stateKey), &key) != nil {
+		return ""
+	}
+	if len(key) != 2 || key[0] != sender || !isName(key[1]) {
+		return ""
+	}
+	return key[1]
+}
+
 // callID reads the call ID under either spelling.
 func (o object) callID() string {
-	if o.find("call_id") == 0 && o.find("m.call_id") != 0 {
-		return o.need("m.call_id", wantSlotPart, isSlotPart)
+	key, at := "call_id", o.find("call_id")
+	if at == 0 {
+		if other := o.find("m.call_id"); other != 0 {
+			key, at = "m.call_id", other
+		}
 	}
-	return o.need("call_id", wantSlotPart, isSlotPart)
+	return o.needAt(at, key, wantSlotPart, isSlotPart)
 }
 
 func (o object) expires() time.Duration {
@@ -236,8 +280,7 @@ func (o object) focusActive() Focus {
 		}
 		if o.doc.nodes[at].kind == kindObject {
 			focus := object{doc: o.doc, at: at}
-			focus.need("type", "a type of transport", isName)
-			return focus.focus()
+			return focus.focus(focus.need("type", "a type of transport", isName))
 		}
 		o.fault(key, o.wrongKind(at), "an object with a type", true)
 		return Focus{}
@@ -258,22 +301,28 @@ func (o object) foci(key string) []Focus {
 	var all []Focus
 	o.doc.entries(list, func(at int32) {
 		entry := object{doc: o.doc, at: at}
-		if o.doc.nodes[at].kind == kindObject && entry.findKind("type", kindText) != 0 {
-			all = append(all, entry.focus())
-			return
+		if o.doc.nodes[at].kind == kindObject {
+			if is := entry.findKind("type", kindText); is != 0 {
+				all = append(all, entry.focus(entry.nameAt(is, "type")))
+				return
+			}
 		}
 		o.doc.note(at, "", Fault{Wrong: "no transport", Want: "an object with a type"})
 	})
 	return all
 }
 
-// focus reads one transport.
-func (o object) focus() Focus {
-	return Focus{
-		Type:      o.name("type"),
+// focus reads one transport of a type.
+func (o object) focus(kind string) Focus {
+	focus := Focus{
+		Type:      kind,
 		Selection: o.name("focus_selection"),
-		Raw:       json.RawMessage(o.doc.raw(o.at)),
+		Raw:       o.doc.cut(o.at),
 	}
+	if IsMesh(kind) {
+		focus.Route = o.route()
+	}
+	return focus
 }
 
 // transports reads what a membership carries beside its veil, see RumaSafe.

@@ -1,7 +1,5 @@
 package message
 
-import "strings"
-
 // Every unstable Matrix name that this project writes or reads stands here
 // and nowhere else (decision D38: write unstable, read both).
 const (
@@ -20,6 +18,32 @@ const (
 	// TypeMemberFamedly is the membership of the Dart SDK's mesh.
 	TypeMemberFamedly = "com.famedly.call.member"
 
+	// TypeNotification rings (MSC4075), TypeDecline answers that it will not be
+	// taken (MSC4310).
+	TypeNotification       = "org.matrix.msc4075.rtc.notification"
+	TypeNotificationStable = "m.rtc.notification"
+	TypeNotificationInvite = "m.rtc.invite" // the newest text; unstable as before
+	// TypeNotify and TypeNotifyStable came before, without a lifetime.
+	TypeNotify       = "org.matrix.msc4075.call.notify"
+	TypeNotifyStable = "m.call.notify"
+	// TypeRingAck is a to-device message of the text of June 2026.
+	TypeRingAck       = "org.matrix.msc4075.call.ring.ack"
+	TypeRingAckStable = "m.call.ring.ack"
+
+	TypeDecline       = "org.matrix.msc4310.rtc.decline"
+	TypeDeclineStable = "m.rtc.decline"
+
+	// TypeMediaKey gives a device the key of our frames, see MediaKey;
+	// TypeMediaKeyElement is what Element Call sends for that.
+	TypeMediaKey        = "org.matrix.msc4143.rtc.encryption_key"
+	TypeMediaKeyStable  = "m.rtc.encryption_key"
+	TypeMediaKeyElement = "io.element.call.encryption_keys"
+
+	// KeySticky and KeyStickyUnstable name the place of an event in the sticky
+	// map (MSC4354): writers send both, readers need one, equal when both.
+	KeySticky         = "sticky_key"
+	KeyStickyUnstable = "msc4354_sticky_key"
+
 	// TypeEncrypted is the Olm or Megolm envelope.
 	TypeEncrypted = "m.room.encrypted"
 
@@ -30,6 +54,12 @@ const (
 	// KeyTransports holds a member's true transports beside a focus that
 	// readers of LiveKit only can parse (decision D4).
 	KeyTransports = "meshfocus.rtc_transports"
+	// KeyJoined holds when a member joined if its created_ts does not say so,
+	// see SessionContent.Behind.
+	KeyJoined = "meshfocus.joined_ts"
+	// KeyForwards and KeyVia stand beside a mesh, see Route.
+	KeyForwards = "org.meshfocus.forwards"
+	KeyVia      = "org.meshfocus.via"
 	// KeyMessageID makes a message recognisable when it is delivered twice.
 	KeyMessageID = "org.matrix.msgid"
 
@@ -77,7 +107,8 @@ const (
 
 // signalType is what the type of a message says about its content.
 type signalType struct {
-	kind Kind
+	kind    Kind
+	dialect Dialect
 	// callID and confID say which IDs the writers of the type use.
 	callID, confID func(string) bool
 }
@@ -98,11 +129,11 @@ var kindTypes = map[Kind]string{
 // of a metadata change.
 var signalTypes = func() map[string]signalType {
 	types := map[string]signalType{
-		prefixUnstable + "sdp_stream_metadata_changed": {MetadataChanged, isCallID, isName},
+		prefixUnstable + "sdp_stream_metadata_changed": {MetadataChanged, DialectMatrix, isCallID, isName},
 	}
 	for kind, name := range kindTypes {
-		types[name] = signalType{kind, isCallID, isName}
-		types[prefixFamedly+strings.TrimPrefix(name, prefixStable)] = signalType{kind, isName, isNameOrEmpty}
+		types[name] = signalType{kind, DialectMatrix, isCallID, isName}
+		types[DialectFamedly.eventType(kind)] = signalType{kind, DialectFamedly, isName, isNameOrEmpty}
 	}
 	return types
 }()

@@ -26,8 +26,9 @@ func parseObject(content []byte) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	if doc.nodes[0].kind != kindObject {
-		return object{}, Faults{{Wrong: doc.nodes[0].kind.String(), Want: "an object", Essential: true}}
+	if is := doc.nodes[0].kind; is != kindObject {
+		doc.release()
+		return object{}, Faults{{Wrong: is.String(), Want: "an object", Essential: true}}
 	}
 	return object{doc: doc}, nil
 }
@@ -65,9 +66,13 @@ func (o object) wrongKind(at int32) string {
 
 // need reads a string without which the content is of no use.
 func (o object) need(key, want string, fits func(string) bool) string {
-	at := o.findKind(key, kindText)
-	if at == 0 {
-		o.fault(key, o.wrongKind(o.find(key)), want, true)
+	return o.needAt(o.find(key), key, want, fits)
+}
+
+// needAt is need for a field that was found, or not.
+func (o object) needAt(at int32, key, want string, fits func(string) bool) string {
+	if at == 0 || o.doc.nodes[at].kind != kindText {
+		o.fault(key, o.wrongKind(at), want, true)
 		return ""
 	}
 	text := o.doc.string(at)
@@ -78,9 +83,11 @@ func (o object) need(key, want string, fits func(string) bool) string {
 }
 
 // name reads an ID that may be absent, in which case it is empty.
-func (o object) name(key string) string {
+func (o object) name(key string) string { return o.nameAt(o.find(key), key) }
+
+// nameAt is name for a field that was found, or not.
+func (o object) nameAt(at int32, key string) string {
 	const want = "a string of at most 255 bytes"
-	at := o.find(key)
 	if at == 0 {
 		return ""
 	}
@@ -126,12 +133,29 @@ func (o object) time(key string) (int64, bool) {
 	if at == 0 {
 		return 0, false
 	}
+	if number, ok := digits(o.doc.cut(at)); ok {
+		return number, true
+	}
 	number, err := strconv.ParseFloat(o.doc.raw(at), 64)
 	if o.doc.nodes[at].kind != kindNumber || err != nil || math.Abs(number) > maxSafe {
 		o.fault(key, quote(o.doc.raw(at)), want, true)
 		return 0, false
 	}
 	return int64(number), true
+}
+
+// digits reads a number of few digits and nothing else, as times are written.
+func digits(text []byte) (number int64, ok bool) {
+	if len(text) > 15 { // no more than maxSafe
+		return 0, false
+	}
+	for _, char := range text {
+		if char < '0' || char > '9' {
+			return 0, false
+		}
+		number = 10*number + int64(char-'0')
+	}
+	return number, len(text) > 0
 }
 
 // instant reads a timestamp that has to be there.

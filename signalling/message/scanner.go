@@ -1,17 +1,18 @@
 package message
 
 import (
+	"bytes"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
 // scanner walks over a JSON text once and writes down its nodes. The first
 // thing wrong stops it.
 type scanner struct {
-	text  string
+	text  []byte
 	at    int
 	nodes []node
+	root  *fields
 	wrong string
 }
 
@@ -31,7 +32,7 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) space() {
-	for s.at < len(s.text) {
+	for s.at < len(s.text) && s.text[s.at] <= ' ' {
 		switch s.text[s.at] {
 		case ' ', '\t', '\r', '\n':
 			s.at++
@@ -53,24 +54,25 @@ func (s *scanner) take(char byte) bool {
 // value reads any value and its node.
 func (s *scanner) value(depth int) {
 	s.space()
-	at := len(s.nodes)
-	s.nodes = append(s.nodes, node{start: int32(s.at)})
-	var is kind
+	n := node{start: int32(s.at), next: int32(len(s.nodes) + 1)}
 	switch char := s.peek(); {
 	case char == '"':
-		is = kindText
-		s.nodes[at].plain = s.quoted()
+		n.kind, n.plain = kindText, s.quoted()
 	case char == '{' || char == '[':
-		is = s.container(char, depth+1)
+		at := len(s.nodes)
+		s.nodes = append(s.nodes, n)
+		n.kind = s.container(char, depth+1)
+		n.end, n.next = int32(s.at), int32(len(s.nodes))
+		s.nodes[at] = n
+		return
 	case char == '-' || char >= '0' && char <= '9':
-		is = kindNumber
+		n.kind = kindNumber
 		s.number()
 	default:
-		is = s.word()
+		n.kind = s.word()
 	}
-	s.nodes[at].kind = is
-	s.nodes[at].end = int32(s.at)
-	s.nodes[at].next = int32(len(s.nodes))
+	n.end = int32(s.at)
+	s.nodes = append(s.nodes, n)
 }
 
 // container reads an object or a list.
@@ -89,10 +91,17 @@ func (s *scanner) container(open byte, depth int) kind {
 		return is
 	}
 	for s.wrong == "" {
+		name := len(s.nodes)
 		if is == kindObject {
 			s.key()
 		}
 		s.value(depth)
+		if is == kindObject && s.wrong == "" {
+			s.nodes[name].next = int32(len(s.nodes))
+			if depth == 1 {
+				s.root.add(s.nodes, s.text, int32(name))
+			}
+		}
 		s.space()
 		if s.take(shut) {
 			return is
@@ -114,8 +123,8 @@ func (s *scanner) key() {
 	start := s.at
 	plain := s.quoted()
 	s.nodes = append(s.nodes, node{
-		kind: kindText, plain: plain,
-		start: int32(start), end: int32(s.at), next: int32(len(s.nodes) + 1),
+		kind: kindText, plain: plain, last: s.text[max(s.at-2, start)],
+		start: int32(start), end: int32(s.at),
 	})
 	s.space()
 	if !s.take(':') {
@@ -127,26 +136,45 @@ func (s *scanner) key() {
 func (s *scanner) quoted() (plain bool) {
 	start := s.at + 1
 	plain, ascii := true, true
-	for s.at++; s.at < len(s.text); s.at++ {
+	for s.at = start + simple(s.text[start:]); s.at < len(s.text); s.at += 1 + simple(s.text[s.at+1:]) {
 		switch char := s.text[s.at]; {
 		case char == '"':
 			s.at++
-			return plain && (ascii || utf8.ValidString(s.text[start:s.at-1]))
+			return plain && (ascii || utf8.Valid(s.text[start:s.at-1]))
 		case char == '\\':
 			plain = false
 			if s.escape(); s.wrong != "" {
 				return false
 			}
-		case char < ' ':
-			s.fail("a control character in a string")
-			return false
 		case char >= utf8.RuneSelf:
 			ascii = false
+		default:
+			s.fail("a control character in a string")
+			return false
 		}
 	}
 	s.fail("the text ends in a string")
 	return plain
 }
+
+// simple counts the bytes ahead that stand for themselves.
+func simple(text []byte) int {
+	for i, char := range text {
+		if !plainly[char] {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// plainly holds the bytes that stand for themselves in a string, but for those
+// of characters beyond ASCII.
+var plainly = func() (plain [256]bool) {
+	for char := ' '; char < utf8.RuneSelf; char++ {
+		plain[char] = char != '"' && char != '\\'
+	}
+	return plain
+}()
 
 // escape checks what follows a backslash and stops on its last byte.
 func (s *scanner) escape() {
@@ -201,7 +229,7 @@ func (s *scanner) word() kind {
 		text string
 		kind kind
 	}{{"true", kindBool}, {"false", kindBool}, {"null", kindNull}} {
-		if strings.HasPrefix(s.text[s.at:], word.text) {
+		if bytes.HasPrefix(s.text[s.at:], []byte(word.text)) {
 			s.at += len(word.text)
 			return word.kind
 		}

@@ -25,13 +25,16 @@ const (
 // Envelope is what every message carries. We write the union of what peers
 // need on every message (decision D19).
 type Envelope struct {
+	// Dialect is told by the type of the message.
+	Dialect Dialect
 	// CallID identifies one attempt of one pair; 1 to 255 of [0-9A-Za-z._~-].
 	CallID string
-	// PartyID is the sender's device ID (the Dart SDK: its session ID). A
+	// PartyID is the sender's device ID (DialectFamedly: its session ID). A
 	// message without one reads as if it carried DeviceID, and is so written.
 	PartyID string
 	// ConfID is the state key of the call object in the MSC3401 form, the
-	// slot ID in the MatrixRTC forms. Never written empty.
+	// slot ID in the MatrixRTC forms. Never written empty but in
+	// DialectFamedly, where it is the call ID.
 	ConfID string
 	// SlotID is our addition, empty in the MSC3401 form.
 	SlotID string

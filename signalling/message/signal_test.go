@@ -172,7 +172,7 @@ func TestParseSignal_ToleratesWhatPeersDo(t *testing.T) {
 		{"the Dart SDK's names and IDs", "com.famedly.call.member.select_answer",
 			`{"call_id":"a+/=","conf_id":"","dest_session_id":"us","room_id":"!r:hs","selected_party_id":"p"}`,
 			message.Signal{Kind: message.SelectAnswer, SelectedPartyID: "p",
-				Envelope: message.Envelope{CallID: "a+/=", DestSessionID: "us", RoomID: "!r:hs", Version: 1}}, 0},
+				Envelope: message.Envelope{Dialect: message.DialectFamedly, CallID: "a+/=", DestSessionID: "us", RoomID: "!r:hs", Version: 1}}, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

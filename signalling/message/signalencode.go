@@ -7,7 +7,8 @@ import (
 )
 
 // Encode writes the message for the wire: the union of what js-sdk, Hydrogen
-// and the Dart SDK need on it, under the stable type. Metadata goes under both
+// and the Dart SDK need on it, under the stable type or, in DialectFamedly,
+// under the Dart SDK's. Metadata goes under both
 // keys, the version is "1" whatever Version says, an empty PartyID is written
 // as DeviceID and a zero Lifetime as DefaultLifetime.
 //
@@ -15,8 +16,7 @@ import (
 // that is not Numbered or none on one that is, are Faults, all of them in one
 // error. Over MaxEncoded bytes the error is ErrTooLarge.
 func (s Signal) Encode() (eventType string, content []byte, err error) {
-	eventType, ok := kindTypes[s.Kind]
-	if !ok {
+	if eventType = s.Dialect.eventType(s.Kind); eventType == "" {
 		return "", nil, Faults{{Path: "kind", Wrong: strconv.Itoa(int(s.Kind)), Want: "Invite to Reject", Essential: true}}
 	}
 	w := writer{fields: map[string]any{}}
@@ -35,9 +35,14 @@ func (w *writer) envelope(s Signal) {
 		party = s.DeviceID
 	}
 	w.fields["version"] = "1"
-	w.need("call_id", s.CallID, wantCallID, isCallID)
+	if s.Dialect == DialectFamedly {
+		w.need("call_id", s.CallID, wantName, isName)
+		w.need("conf_id", s.ConfID, "a string of at most 255 bytes", isNameOrEmpty)
+	} else {
+		w.need("call_id", s.CallID, wantCallID, isCallID)
+		w.need("conf_id", s.ConfID, wantName, isName)
+	}
 	w.need("party_id", party, wantName, isName)
-	w.need("conf_id", s.ConfID, wantName, isName)
 	w.need("room_id", s.RoomID, wantName, isName)
 	w.need("device_id", s.DeviceID, wantName, isName)
 	w.need("sender_session_id", s.SenderSessionID, wantName, isName)

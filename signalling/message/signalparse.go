@@ -55,6 +55,7 @@ func ParseSignal(eventType string, content []byte) (Signal, error) {
 // Dart SDK lets a call ID be any string and its conference ID be empty.
 func (o object) envelope(word signalType) Envelope {
 	e := Envelope{
+		Dialect:         word.dialect,
 		CallID:          o.need("call_id", wantCallID, word.callID),
 		ConfID:          o.need("conf_id", "the ID of a conference or slot", word.confID),
 		DestSessionID:   o.need("dest_session_id", "the session the message is for", isName),

@@ -48,8 +48,13 @@ func SessionStateKey(party Party, slotID, roomVersion string) string {
 		callID = ""
 	}
 	key := party.UserID + "_" + party.DeviceID + "_" + application + callID
-	if strings.HasPrefix(roomVersion, "org.matrix.msc3757") || strings.HasPrefix(roomVersion, "org.matrix.msc3779") {
+	if ownedKeys(roomVersion) {
 		return key
 	}
 	return "_" + key
+}
+
+// ownedKeys reports whether users own the state keys that begin with their ID.
+func ownedKeys(roomVersion string) bool {
+	return strings.HasPrefix(roomVersion, "org.matrix.msc3757") || strings.HasPrefix(roomVersion, "org.matrix.msc3779")
 }

@@ -44,7 +44,7 @@ func ParseTransports(content []byte) ([]TransportHint, error) {
 			Type:            entry.name("type"),
 			MaxParticipants: int(most),
 			ICEPolicy:       entry.name("ice_policy"),
-			Raw:             json.RawMessage(o.doc.raw(at)),
+			Raw:             o.doc.cut(at),
 		})
 	})
 	return hints, nil

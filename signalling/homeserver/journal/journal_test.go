@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 func open(t *testing.T, path string) *Journal {
 	t.Helper()
