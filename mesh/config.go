@@ -32,6 +32,8 @@ type ConnRequest struct {
 	Outgoing bool // we place the call
 	// RelayOnly: the peer must not learn our addresses (D29).
 	RelayOnly bool
+	// Forwards: the peer says that it passes on what it gets.
+	Forwards bool
 }
 
 // Conn is what is used of a *transport.Conn. Each method that takes a context
@@ -88,13 +90,22 @@ type Config struct {
 	ICEServers func(context.Context) ([]transport.ICEServer, error)
 	// Gather is how long a description waits for candidates; 0: 200 ms.
 	Gather time.Duration
-	// Streams says what our media streams are for, by stream ID; those that
-	// are not listed are user media.
+	// Streams says what our media streams are for, by stream ID, until
+	// SetStreams says otherwise; those that are not listed are user media.
 	Streams message.StreamMetadata
 	// OnTrack is told of each track that a peer sends, OnLink of each change
 	// of a link. Both are called from the peer's loop and must not block.
 	OnTrack func(Track)
 	OnLink  func(Link)
+	// OnSessions is told of the sessions of a room that we have entered, after
+	// each change, from the registry's loop. It must not block, nor change them.
+	OnSessions func(roomID string, sessions []membership.Session)
+	// Frames encrypts frames once more, from end to end, with keys that Keys
+	// carries; both or neither. Nil: frames are as the connections have them. A
+	// member that forwards gets no key, and the others in its sessions get them
+	// although we do not meet them.
+	Frames Frames
+	Keys   KeySender
 	// Seed feeds the randomness of one peer; nil: from the system.
 	Seed func() [32]byte
 	Log  *slog.Logger // nil: discarded
@@ -125,6 +136,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RelayOnly == nil {
 		c.RelayOnly = func(membership.Facts) bool { return false }
+	}
+	if c.OnSessions == nil {
+		c.OnSessions = func(string, []membership.Session) {}
 	}
 	if c.OnTrack == nil {
 		c.OnTrack = func(Track) {}

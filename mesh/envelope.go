@@ -31,6 +31,8 @@ type outlook struct {
 	// lingers reports whether a device whose membership is gone still has a
 	// connection to us in that session.
 	lingers func(membership.Key, message.Party, string) bool
+	// waiting reports whether messages of a call are being held.
+	waiting func(message.Party, string) bool
 }
 
 // check decides about a message in the order that MSC3401 and decision D23
@@ -54,7 +56,28 @@ func (o outlook) check(r Received) (membership.Key, error) {
 	case !r.Encrypted && o.config.Encryption == EncryptRequire:
 		return membership.Key{}, ErrCleartext
 	}
-	return o.place(r)
+	key, err := o.place(r)
+	if err == nil && o.waits(r) {
+		err = errHold
+	}
+	return key, err
+}
+
+// waits reports whether a message belongs to a call by one whom a focus is
+// between us and. It calls because it has learnt of a change that we have not, or
+// the other way round, so that the next facts say what it comes to.
+func (o outlook) waits(r Received) bool {
+	return o.parts(r.From) && (r.Signal.Kind == message.Invite || o.waiting(r.From, r.Signal.CallID))
+}
+
+// parts reports whether a focus is between us and a device.
+func (o outlook) parts(party message.Party) bool {
+	for _, room := range o.rooms {
+		if room.plan.parted[party] {
+			return true
+		}
+	}
+	return false
 }
 
 // place finds the session that a message is for.
@@ -62,7 +85,7 @@ func (o outlook) place(r Received) (key membership.Key, err error) {
 	err = errHold
 	for _, room := range o.roomsFor(r.Signal) {
 		for _, session := range room.result.Sessions {
-			if !message.SameSlot(session.ConfID, r.Signal.ConfID) {
+			if !session.Meant(r.Signal) {
 				continue
 			}
 			key = session.Key

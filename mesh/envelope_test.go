@@ -32,6 +32,7 @@ func anOutlook(rooms ...*room) outlook {
 	o := outlook{
 		self: self, sessionID: "mine", config: &Config{}, rooms: map[string]*room{}, entered: map[membership.Key]bool{},
 		lingers: func(membership.Key, message.Party, string) bool { return false },
+		waiting: func(message.Party, string) bool { return false },
 	}
 	for _, room := range rooms {
 		o.rooms[room.facts.RoomID] = room

@@ -9,8 +9,10 @@ var (
 	// allows. Whoever joined later is refused; members who are in stay in (D6).
 	ErrMeshFull = errors.New("the mesh is full: more members than max_members allows")
 	// ErrUnsupportedFocus: the session's oldest member chose another kind of
-	// transport than full_mesh, and all have to use the same.
+	// transport than full_mesh, and so did this one, or all of them.
 	ErrUnsupportedFocus = errors.New("unsupported focus: the session does not use full_mesh")
+	// ErrSlotClosed: somebody with the power for it has closed the room's call.
+	ErrSlotClosed = errors.New("the call is closed")
 	// ErrMemberFocus: this member uses another transport than full_mesh.
 	ErrMemberFocus = errors.New("unsupported focus: the member does not use full_mesh")
 )
@@ -34,6 +36,10 @@ var (
 	ErrNoMembership = errors.New("the sender is no member of the call")
 	// ErrNotEntered: the call is known and we are not in it.
 	ErrNotEntered = errors.New("we are not in that call")
+	// ErrTooManyInvites: the device has called ten times within a minute (D29).
+	ErrTooManyInvites = errors.New("the device sends more invites than ten a minute")
+	// ErrApart: both say that they get each other by a focus.
+	ErrApart = errors.New("a focus is between us and the sender, which need not call")
 	// ErrMetElsewhere: the pair has a live call in another session.
 	ErrMetElsewhere = errors.New("the pair is already connected in another session of the room")
 )

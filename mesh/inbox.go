@@ -3,6 +3,8 @@ package mesh
 import (
 	"slices"
 	"time"
+
+	"meshfocus/signalling/message"
 )
 
 // Limits of what waits for a membership: to-device messages overtake member
@@ -45,6 +47,11 @@ func (b *inbox) hold(r Received, now time.Time) bool {
 	b.held = append(b.held, held{r, now.Add(holdFor)})
 	b.bytes += cost
 	return true
+}
+
+// holds reports whether messages of a call are kept.
+func (b *inbox) holds(from message.Party, callID string) bool {
+	return slices.ContainsFunc(b.held, func(h held) bool { return h.From == from && h.Signal.CallID == callID })
 }
 
 func (b *inbox) drop(i int) held {

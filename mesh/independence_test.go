@@ -131,11 +131,15 @@ func TestFocus_OfAnotherKindIsRefusedInWords(t *testing.T) {
 		alice.join()
 		w.boot("bob").join()
 		wait(2 * time.Second)
-		if err := alice.strangers()[party("bob")]; !errors.Is(err, mesh.ErrUnsupportedFocus) {
-			t.Errorf("alice says of bob: %v", err)
+		if err := alice.strangers()[party("lk")]; !errors.Is(err, mesh.ErrUnsupportedFocus) {
+			t.Errorf("alice says of the LiveKit member: %v", err)
 		}
-		if got := w.total("alice", "bob"); got != 0 {
+		if got := w.total("alice", "lk"); got != 0 {
 			t.Errorf("%d messages", got)
+		}
+		w.connected("alice", "bob") // who are a mesh for all that
+		if err := w.boot("carol").registry.Check(context.Background(), slot); err != nil {
+			t.Errorf("Check of who can meet alice and bob says %v", err)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"meshfocus/focus/transport"
+	"meshfocus/internal/mailbox"
 	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/message"
 )
@@ -20,7 +21,7 @@ type line struct {
 	callID string
 	config *Config
 	log    *slog.Logger
-	jobs   *mailbox[negotiate.Action]
+	jobs   *mailbox.Tray[negotiate.Action]
 	report func(any)       // into the peer's mailbox
 	former <-chan struct{} // closed when the pair's former connection is gone
 	cancel context.CancelFunc
@@ -71,9 +72,9 @@ func (l *line) work(ctx context.Context, conn Conn) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.jobs.wake:
+		case <-l.jobs.Wake():
 		}
-		for _, job := range l.jobs.take() {
+		for _, job := range l.jobs.Take() {
 			if ctx.Err() != nil {
 				return
 			}

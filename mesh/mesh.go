@@ -2,9 +2,11 @@ package mesh
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
+	"meshfocus/internal/mailbox"
 	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
@@ -19,13 +21,14 @@ type mesh struct {
 	// Set once.
 	config  *Config
 	session membership.Session // without members
-	mailbox *mailbox[any]
+	mailbox *mailbox.Tray[any]
 	gone    chan struct{} // closed when the loop has ended
 
 	list atomic.Pointer[[]*peer]
 
 	// Owned by the loop.
 	peers   map[message.Party]*peer
+	streams message.StreamMetadata // ours
 	running sync.WaitGroup
 	leaving bool
 }
@@ -38,7 +41,13 @@ type assignment struct {
 	joined map[string]bool
 	over   bool
 	relay  bool
+	// apart are the devices that a focus is between us and.
+	apart map[message.Party]bool
 }
+
+// succeeded: another session has begun in the slot, and the calls of the one
+// before are over.
+type succeeded struct{}
 
 // delivery is what one device sent, in order of arrival.
 type delivery struct {
@@ -55,18 +64,18 @@ type (
 	peerEnded  struct{ *peer }
 )
 
-func newMesh(config *Config, session membership.Session) *mesh {
+func newMesh(config *Config, session membership.Session, streams message.StreamMetadata) *mesh {
 	session.Members = nil
 	m := &mesh{
-		config: config, session: session, mailbox: newMailbox[any](),
-		gone: make(chan struct{}), peers: map[message.Party]*peer{},
+		config: config, session: session, mailbox: mailbox.NewTray[any](),
+		gone: make(chan struct{}), peers: map[message.Party]*peer{}, streams: streams,
 	}
 	m.list.Store(&[]*peer{})
 	return m
 }
 
 // tell gives the mesh something to do; it never blocks.
-func (m *mesh) tell(what any) { m.mailbox.put(what) }
+func (m *mesh) tell(what any) { m.mailbox.Put(what) }
 
 // run is the loop.
 func (m *mesh) run(ctx context.Context) {
@@ -80,8 +89,8 @@ func (m *mesh) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-m.mailbox.wake:
-			for _, what := range m.mailbox.take() {
+		case <-m.mailbox.Wake():
+			for _, what := range m.mailbox.Take() {
 				m.handle(ctx, what)
 			}
 		}
@@ -92,9 +101,28 @@ func (m *mesh) handle(ctx context.Context, what any) {
 	switch what := what.(type) {
 	case assignment:
 		m.assign(ctx, what)
+	case succeeded:
+		for _, p := range m.peers {
+			p.tell(what)
+		}
 	case delivery:
 		if p := m.peers[what.from]; p != nil {
 			p.tell(what.received)
+		}
+	case distrust:
+		if p := m.peers[what.party]; p != nil {
+			p.tell(what)
+		}
+	case ownStreams:
+		m.streams = what.StreamMetadata
+		for _, p := range m.peers {
+			p.tell(negotiate.Event{Kind: negotiate.OwnStreams, Metadata: m.streams})
+		}
+	case wish:
+		for party, p := range m.peers {
+			if len(what.parties) == 0 || slices.Contains(what.parties, party) {
+				p.tell(negotiate.Event{Kind: what.kind})
+			}
 		}
 	case leave:
 		m.leaving = true
@@ -128,6 +156,7 @@ func (m *mesh) assign(ctx context.Context, a assignment) {
 			p = m.start(ctx, member)
 		}
 		p.wanted = true
+		p.tell(forwards(member.Forwards))
 		p.tell(relay(a.relay))
 		p.tell(negotiate.Event{Kind: negotiate.MemberJoined, SessionID: member.SessionID})
 	}
@@ -136,6 +165,10 @@ func (m *mesh) assign(ctx context.Context, a assignment) {
 			continue
 		}
 		p.wanted = false
+		if a.apart[party] {
+			m.partFrom(p)
+			continue
+		}
 		kind := negotiate.MemberGone
 		if a.over || !a.joined[party.UserID] {
 			kind = negotiate.MemberEnded
@@ -144,9 +177,17 @@ func (m *mesh) assign(ctx context.Context, a assignment) {
 	}
 }
 
+// partFrom hangs up on a peer that we get by a focus from now on. It is let go of
+// at once: should the pair be connected again, that is another peer's matter.
+func (m *mesh) partFrom(p *peer) {
+	p.tell(negotiate.Event{Kind: negotiate.Leave})
+	delete(m.peers, p.party)
+	m.publish()
+}
+
 // start makes a peer and runs it.
 func (m *mesh) start(ctx context.Context, member membership.Member) *peer {
-	p := newPeer(m.config, m.session, member, func(p *peer) { m.tell(peerAbsent{p}) })
+	p := newPeer(m.config, m.session, member, m.streams, func(p *peer) { m.tell(peerAbsent{p}) })
 	ctx, p.end = context.WithCancel(ctx)
 	p.stopped = ctx.Done()
 	m.peers[member.Party] = p

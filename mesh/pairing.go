@@ -10,6 +10,8 @@ import (
 type plan struct {
 	peers     map[membership.Key][]membership.Member
 	strangers map[membership.Key][]Stranger
+	apart     map[membership.Key][]Apart
+	parted    map[message.Party]bool // those who stand in apart
 }
 
 // pairing is what a plan depends on besides the sessions.
@@ -27,9 +29,15 @@ type pairing struct {
 
 // plan assigns every member of the sessions that we entered to the one session
 // where we meet it: where the pair is connected, else where it called us,
-// else a slot before a conference.
+// else a slot before a conference. Whom we have a focus between us there we do
+// not meet.
 func (p pairing) plan(sessions []membership.Session) plan {
-	result := plan{peers: map[membership.Key][]membership.Member{}, strangers: map[membership.Key][]Stranger{}}
+	result := plan{
+		peers:     map[membership.Key][]membership.Member{},
+		strangers: map[membership.Key][]Stranger{},
+		apart:     map[membership.Key][]Apart{},
+		parted:    map[message.Party]bool{},
+	}
 	place := p.places(sessions)
 	for _, session := range sessions {
 		if !p.entered[session.Key] {
@@ -40,13 +48,18 @@ func (p pairing) plan(sessions []membership.Session) plan {
 				continue
 			}
 			err := p.refuse(session, i)
-			if p.met[member.Party] == session.Key {
+			if p.met[member.Party] == session.Key && session.Slot != membership.SlotClosed {
 				err = nil
 			}
+			focus, apart := Between(session, p.self, member.Party)
 			switch {
 			case err != nil:
 				result.strangers[session.Key] = append(result.strangers[session.Key], Stranger{member.Party, err})
-			case place[member.Party] == session.Key:
+			case place[member.Party] != session.Key:
+			case apart:
+				result.apart[session.Key] = append(result.apart[session.Key], Apart{member.Party, focus})
+				result.parted[member.Party] = true
+			default:
 				result.peers[session.Key] = append(result.peers[session.Key], member)
 			}
 		}
@@ -59,7 +72,7 @@ func (p pairing) places(sessions []membership.Session) map[message.Party]members
 	place := map[message.Party]membership.Key{}
 	rank := map[message.Party]int{}
 	for _, session := range sessions {
-		if !p.entered[session.Key] {
+		if !p.entered[session.Key] || session.Slot == membership.SlotClosed {
 			continue
 		}
 		for i, member := range session.Members {
@@ -83,10 +96,15 @@ func (p pairing) places(sessions []membership.Session) map[message.Party]members
 }
 
 // refuse says why the member at a place of the session's list is not connected
-// to, or nil. Members are counted oldest first, so that all compute the same.
+// to, or nil. Whoever chose the mesh is met in it, whatever the oldest member
+// uses: that one may have come later than it says, or be left over from those
+// who were there first. Members are counted oldest first, so that all compute
+// the same.
 func (p pairing) refuse(session membership.Session, place int) error {
 	switch {
-	case !message.IsMesh(session.Focus):
+	case session.Slot == membership.SlotClosed:
+		return ErrSlotClosed
+	case !session.Members[place].Mesh && !message.IsMesh(session.Focus):
 		return ErrUnsupportedFocus
 	case !session.Members[place].Mesh:
 		return ErrMemberFocus

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meshfocus/internal/mailbox"
 	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
@@ -33,7 +35,7 @@ type peer struct {
 	party   message.Party
 	seen    time.Time
 	log     *slog.Logger
-	mailbox *mailbox[any]
+	mailbox *mailbox.Tray[any]
 	absent  func(*peer) // told when the device is gone and nothing of it is left
 	end     context.CancelFunc
 	stopped <-chan struct{} // closed once end was called
@@ -50,13 +52,16 @@ type peer struct {
 	closing     <-chan struct{}
 	streams     streams
 	relayOnly   bool
+	forwards    bool // the device passes on what it gets
 	sent        int
 	received    int
 	provenCall  string // the call of the last message that came encrypted
 	clearCall   string // the call of the last one that did not
+	distrust    string // why the device is not listened or spoken to
 	unsent      int    // messages the signaller has not answered for
 	since       time.Time
 	connectedAt time.Time // first
+	calledAt    time.Time // last, by either side
 	leaving     bool
 	leftAt      time.Time
 	closeLater  []string // calls whose connection waits for the hang-up
@@ -65,24 +70,28 @@ type peer struct {
 // relay tells the peer to use only relays for connections from now on, or not.
 type relay bool
 
-// sendResult is the signaller's answer.
-type sendResult struct{ negotiate.Event }
+// forwards tells the peer whether its device passes on what it gets.
+type forwards bool
 
-func newPeer(config *Config, session membership.Session, member membership.Member, absent func(*peer)) *peer {
+// sendResult is the signaller's answer; words say why the device is not to be
+// spoken to.
+type sendResult struct {
+	negotiate.Event
+	words string
+}
+
+func newPeer(config *Config, session membership.Session, member membership.Member, streams message.StreamMetadata, absent func(*peer)) *peer {
 	p := &peer{
 		config: config, key: session.Key, party: member.Party, seen: time.Now(),
-		mailbox: newMailbox[any](), absent: absent,
+		mailbox: mailbox.NewTray[any](), absent: absent,
 		lines: map[string]*line{}, since: time.Now(),
 		log: config.Log.With("room", session.RoomID, "slot", session.ConfID, "party", member.Party.String()),
 	}
-	slot := ""
-	if session.Form == message.FormSession {
-		slot = session.ConfID
-	}
+	dialect, confID, slot := session.Words()
 	p.machine = negotiate.New(negotiate.Config{
 		Self: config.Self, Peer: member.Party, SelfSession: config.SessionID,
-		RoomID: session.RoomID, ConfID: session.ConfID, SlotID: slot,
-		Streams: config.Streams,
+		RoomID: session.RoomID, Dialect: dialect, ConfID: confID, SlotID: slot,
+		Streams: streams,
 		Random:  rand.New(rand.NewChaCha8(config.Seed())),
 	})
 	p.publish()
@@ -90,7 +99,7 @@ func newPeer(config *Config, session membership.Session, member membership.Membe
 }
 
 // tell gives the peer something to do; it never blocks.
-func (p *peer) tell(what any) { p.mailbox.put(what) }
+func (p *peer) tell(what any) { p.mailbox.Put(what) }
 
 // ended reports whether the peer was told to end, and takes nothing any more.
 func (p *peer) ended() bool {
@@ -115,8 +124,8 @@ func (p *peer) run(ctx context.Context) {
 			p.hangUpAll()
 			p.running.Wait()
 			return
-		case <-p.mailbox.wake:
-			for _, what := range p.mailbox.take() {
+		case <-p.mailbox.Wake():
+			for _, what := range p.mailbox.Take() {
 				p.handle(ctx, what)
 			}
 		case <-timer.C:
@@ -158,19 +167,31 @@ func (p *peer) handle(ctx context.Context, what any) {
 		p.feed(ctx, what)
 	case sendResult:
 		p.unsent--
+		p.distrust = cmp.Or(what.words, p.distrust)
 		p.feed(ctx, what.Event)
+	case succeeded:
+		// Others may have learnt of it before us. What they have called us
+		// for since is the session that begins.
+		if time.Since(p.calledAt) >= membership.SlotGrace {
+			p.feed(ctx, negotiate.Event{Kind: negotiate.MemberEnded})
+		}
+	case distrust:
+		p.distrust = what.words
 	case newTrack:
 		p.addTrack(what)
 	case lineGone:
 		delete(p.lines, what.callID)
 	case relay:
 		p.relayOnly = bool(what)
+	case forwards:
+		p.forwards = bool(what)
 	}
 }
 
 // hear passes messages on and notes how their calls were authenticated.
 func (p *peer) hear(ctx context.Context, received []Received) {
 	p.received += len(received)
+	p.distrust = ""
 	signals := make([]message.Signal, len(received))
 	for i, r := range received {
 		signals[i] = r.Signal
@@ -196,7 +217,7 @@ func (p *peer) do(ctx context.Context, action negotiate.Action) {
 		p.open(ctx, action)
 	case negotiate.CreateOffer, negotiate.AcceptOffer, negotiate.AcceptAnswer, negotiate.AddCandidates:
 		if l := p.lines[action.CallID]; l != nil {
-			l.jobs.put(action)
+			l.jobs.Put(action)
 		}
 	case negotiate.CloseConn:
 		p.close(action.CallID)
@@ -217,7 +238,7 @@ func (p *peer) open(ctx context.Context, action negotiate.Action) {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &line{
 		callID: action.CallID, config: p.config, log: p.log.With("conn", action.CallID),
-		jobs: newMailbox[negotiate.Action](), report: p.tell,
+		jobs: mailbox.NewTray[negotiate.Action](), report: p.tell,
 		former: p.closing, cancel: cancel, gone: make(chan struct{}),
 	}
 	if l.former == nil {
@@ -225,13 +246,13 @@ func (p *peer) open(ctx context.Context, action negotiate.Action) {
 		close(none)
 		l.former = none
 	}
-	p.closing = l.gone
+	p.closing, p.calledAt = l.gone, time.Now()
 	p.streams = streams{}
 	p.lines[action.CallID] = l
 	p.line.Store(l)
 	request := ConnRequest{
 		Key: p.key, Peer: p.party, CallID: action.CallID,
-		Outgoing: action.Outgoing, RelayOnly: p.relayOnly,
+		Outgoing: action.Outgoing, RelayOnly: p.relayOnly, Forwards: p.forwards,
 	}
 	p.running.Go(func() { l.run(ctx, request) })
 }
@@ -274,7 +295,7 @@ func (p *peer) send(s message.Signal) {
 		if err != nil {
 			result.Kind, result.Detail = negotiate.SendFailed, err.Error()
 		}
-		p.tell(sendResult{result})
+		p.tell(sendResult{result, spoken(err)})
 	})
 }
 
@@ -313,7 +334,7 @@ func (p *peer) publish() *Link {
 		Key: p.key, Peer: p.party, Session: m.Session(), State: m.State(), Since: p.since,
 		SeenAt: p.seen, ConnectedAt: p.connectedAt, CallID: m.CallID(), Caller: m.Caller(),
 		Attempts: m.Attempts(), Reason: reason, Detail: detail,
-		Sent: p.sent, Received: p.received,
+		Sent: p.sent, Received: p.received, Streams: p.streams.metadata, Distrust: p.distrust,
 	}
 	link.Encrypted = link.CallID != "" && p.provenCall == link.CallID && p.clearCall != link.CallID
 	if reason != "" {

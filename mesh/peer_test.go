@@ -25,7 +25,7 @@ func TestTracks_OfASecondCallWithTheSameStreamAreNewAgain(t *testing.T) {
 			Self: who("z"), SessionID: "mine", Signaller: silent{}, Connector: silent{},
 			OnTrack: func(track Track) { got = append(got, track) },
 		}.withDefaults()
-		p := newPeer(&config, membership.Session{Key: slotKey}, members("a")[0], func(*peer) {})
+		p := newPeer(&config, membership.Session{Key: slotKey}, members("a")[0], nil, func(*peer) {})
 		ctx := t.Context()
 		defer p.running.Wait()
 		defer p.hangUpAll()
@@ -52,11 +52,11 @@ func TestTracks_OfASecondCallWithTheSameStreamAreNewAgain(t *testing.T) {
 func TestLine_ThatCannotOpenSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := Config{Self: who("a"), Signaller: silent{}, Connector: silent{}}.withDefaults()
-		p := newPeer(&config, membership.Session{Key: slotKey}, members("b")[0], func(*peer) {})
+		p := newPeer(&config, membership.Session{Key: slotKey}, members("b")[0], nil, func(*peer) {})
 		ctx := t.Context()
 		p.handle(ctx, negotiate.Event{Kind: negotiate.MemberJoined, SessionID: "b"})
 		synctest.Wait()
-		for _, what := range p.mailbox.take() {
+		for _, what := range p.mailbox.Take() {
 			p.handle(ctx, what)
 		}
 		if _, detail := p.machine.LastReason(); detail != "open a connection: connection is closed" {
@@ -73,7 +73,7 @@ func TestLine_ThatCannotOpenSaysSo(t *testing.T) {
 // aMesh is a mesh whose loop is played by the test.
 func aMesh(t *testing.T) (*mesh, func(names ...string)) {
 	config := Config{Self: who("z"), SessionID: "mine", Signaller: silent{}, Connector: silent{}}.withDefaults()
-	m := newMesh(&config, membership.Session{Key: slotKey})
+	m := newMesh(&config, membership.Session{Key: slotKey}, nil)
 	return m, func(names ...string) {
 		m.handle(t.Context(), assignment{members: members(names...), joined: map[string]bool{"@a:hs": true}})
 	}

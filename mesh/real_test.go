@@ -132,14 +132,17 @@ func newReal(t *testing.T, names ...string) *real {
 			states: map[message.Party][]negotiate.State{}, conns: map[message.Party]*meddled{},
 		}
 	}
+	for _, n := range r.nodes {
+		n.registry = n.newRegistry()
+	}
 	for _, name := range names {
 		r.nodes[name].start(facts)
 	}
 	return r
 }
 
-func (n *node) start(facts membership.Facts) {
-	n.registry = mesh.NewRegistry(mesh.Config{
+func (n *node) newRegistry() *mesh.Registry {
+	return mesh.NewRegistry(mesh.Config{
 		Self: party(n.name), SessionID: n.session, Signaller: n, Connector: n,
 		OnLink: func(l mesh.Link) {
 			n.mu.Lock()
@@ -148,6 +151,11 @@ func (n *node) start(facts membership.Facts) {
 			n.news.Broadcast()
 		},
 	})
+}
+
+// start lets the node into the call. All registries have to be there, for it
+// sends at once.
+func (n *node) start(facts membership.Facts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {

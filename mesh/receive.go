@@ -20,7 +20,10 @@ func (r *Registry) receive(ctx context.Context, batch []Received) {
 	var passed []addressed
 	for _, received := range batch {
 		key, err := o.check(received)
+		isInvite := received.Signal.Kind == message.Invite
 		switch {
+		case isInvite && (err == nil || errors.Is(err, errHold)) && !r.invites.allow(received.From, now):
+			r.refuse(received, ErrTooManyInvites)
 		case errors.Is(err, errHold):
 			if !r.inbox.hold(received, now) {
 				r.refuse(received, ErrNoMembership)
@@ -110,9 +113,12 @@ func (r *Registry) settle(ctx context.Context, a addressed) error {
 // for a member of a call that we are not in is told so.
 func (r *Registry) tooLate(received Received) {
 	err := ErrNoMembership
+	if r.outlook().parts(received.From) {
+		err = ErrApart
+	}
 	for _, room := range r.outlook().roomsFor(received.Signal) {
 		for _, session := range room.result.Sessions {
-			if message.SameSlot(session.ConfID, received.Signal.ConfID) && !r.entered[session.Key] {
+			if session.Meant(received.Signal) && !r.entered[session.Key] {
 				err = ErrNotEntered
 			}
 		}
@@ -125,11 +131,14 @@ func (r *Registry) tooLate(received Received) {
 
 // reject answers an invite to a call that we are not in.
 func (r *Registry) reject(received Received) {
-	s := received.Signal
+	s, party := received.Signal, r.config.Self.DeviceID
+	if s.Dialect == message.DialectFamedly {
+		party = r.config.SessionID
+	}
 	r.config.Signaller.Send(received.From, message.Signal{
 		Kind: message.Reject,
 		Envelope: message.Envelope{
-			CallID: s.CallID, PartyID: r.config.Self.DeviceID, DeviceID: r.config.Self.DeviceID,
+			Dialect: s.Dialect, CallID: s.CallID, PartyID: party, DeviceID: r.config.Self.DeviceID,
 			ConfID: s.ConfID, SlotID: s.SlotID, RoomID: s.RoomID,
 			SenderSessionID: r.config.SessionID, DestSessionID: s.SenderSessionID, Version: 1,
 		},
@@ -142,18 +151,22 @@ func (r *Registry) refuse(received Received, err error) {
 	r.config.Log.Debug("call message refused",
 		"room", s.RoomID, "slot", s.ConfID, "party", received.From.String(),
 		"session", s.SenderSessionID, "kind", s.Kind.String(), "err", err)
+	r.note(Refused{From: received.From, Kind: s.Kind, Room: s.RoomID, Err: err})
+}
+
+// note keeps the latest refusals.
+func (r *Registry) note(refused Refused) {
+	refused.At = time.Now()
 	if len(r.refused) >= maxRefused {
 		r.refused = slices.Delete(r.refused, 0, 1)
 	}
-	r.refused = append(r.refused, Refused{
-		At: time.Now(), From: received.From, Kind: s.Kind, Room: s.RoomID, Err: err,
-	})
+	r.refused = append(r.refused, refused)
 }
 
 func (r *Registry) outlook() outlook {
 	return outlook{
 		self: r.config.Self, sessionID: r.config.SessionID, config: &r.config,
-		rooms: r.rooms, entered: r.entered, lingers: r.lingers,
+		rooms: r.rooms, entered: r.entered, lingers: r.lingers, waiting: r.inbox.holds,
 	}
 }
 

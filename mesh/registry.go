@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meshfocus/internal/mailbox"
+	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
 )
@@ -24,7 +26,7 @@ import (
 // connection has ended when it returns.
 type Registry struct {
 	config  Config // set once
-	mailbox *mailbox[any]
+	mailbox *mailbox.Tray[any]
 	ended   chan struct{} // closed when Run has returned
 	seen    atomic.Pointer[view]
 
@@ -35,6 +37,8 @@ type Registry struct {
 	running sync.WaitGroup
 	inbox   inbox
 	refused []Refused
+	invites flood
+	keys    *keys // nil: frames are not encrypted
 }
 
 // room is what is known of one room.
@@ -65,35 +69,66 @@ type (
 		reply chan<- error
 	}
 	meshEnded struct{ key membership.Key }
+	// wish asks something of the peers; of all if none is named.
+	wish struct {
+		kind    negotiate.EventKind
+		parties []message.Party
+	}
+	// ownStreams are what our streams are for from now on.
+	ownStreams struct{ message.StreamMetadata }
 )
 
 // NewRegistry makes a registry; Run drives it.
 func NewRegistry(config Config) *Registry {
 	r := &Registry{
-		config: config.withDefaults(), mailbox: newMailbox[any](), ended: make(chan struct{}),
+		config: config.withDefaults(), mailbox: mailbox.NewTray[any](), ended: make(chan struct{}),
 		rooms: map[string]*room{}, entered: map[membership.Key]bool{}, meshes: map[membership.Key]*mesh{},
+		invites: flood{},
+	}
+	if r.config.Frames != nil {
+		r.keys = newKeys()
 	}
 	r.seen.Store(&view{})
 	return r
 }
 
 // SetFacts replaces what is known of one room. It never blocks.
-func (r *Registry) SetFacts(facts membership.Facts) { r.mailbox.put(facts) }
+func (r *Registry) SetFacts(facts membership.Facts) { r.mailbox.Put(facts) }
 
 // Receive takes the call messages of one delivery, for example of one sync
 // response, in order. It never blocks.
-func (r *Registry) Receive(batch []Received) { r.mailbox.put(batch) }
+func (r *Registry) Receive(batch []Received) { r.mailbox.Put(batch) }
 
 // Enter says that we are a member of these sessions from now on; called as
 // soon as the membership request has succeeded. It never blocks.
-func (r *Registry) Enter(keys ...membership.Key) { r.mailbox.put(enter(keys)) }
+func (r *Registry) Enter(keys ...membership.Key) { r.mailbox.Put(enter(keys)) }
+
+// SetStreams says what our streams are for from now on, and whether they are
+// muted (MSC3077, MSC3291). Peers are told, and so are later ones; sending or
+// not is the matter of the tracks. The map must not change any more. It never
+// blocks.
+func (r *Registry) SetStreams(streams message.StreamMetadata) { r.mailbox.Put(ownStreams{streams}) }
+
+// RestartICE begins ICE anew with some devices, or with all if none is named,
+// as when our addresses have changed. It concerns the calls that we placed and
+// does nothing for others: their callers restart (decision D25). At most three
+// a minute for each peer. It never blocks.
+func (r *Registry) RestartICE(parties ...message.Party) {
+	r.mailbox.Put(wish{negotiate.RestartWanted, parties})
+}
+
+// Renegotiate exchanges descriptions anew with some devices, or with all if
+// none is named, once no other exchange is under way. It never blocks.
+func (r *Registry) Renegotiate(parties ...message.Party) {
+	r.mailbox.Put(wish{negotiate.OfferWanted, parties})
+}
 
 // Leave ends our part in all sessions: peers are told, and connections closed
 // once the homeserver has the hang-ups or after two seconds. It returns when
 // that is done or ctx has ended. Sessions can be entered again afterwards.
 func (r *Registry) Leave(ctx context.Context) error {
 	reply := make(chan []*mesh, 1)
-	r.mailbox.put(leaveAll{reply})
+	r.mailbox.Put(leaveAll{reply})
 	var meshes []*mesh
 	select {
 	case meshes = <-reply:
@@ -130,8 +165,8 @@ func (r *Registry) Run(ctx context.Context) error {
 			}
 			r.running.Wait()
 			return ctx.Err()
-		case <-r.mailbox.wake:
-			for _, what := range r.mailbox.take() {
+		case <-r.mailbox.Wake():
+			for _, what := range r.mailbox.Take() {
 				r.handle(inner, what)
 			}
 		case <-timer.C:
@@ -143,6 +178,9 @@ func (r *Registry) Run(ctx context.Context) error {
 // setTimer arms the timer for the next change that time alone brings.
 func (r *Registry) setTimer(timer *time.Timer) {
 	next := r.inbox.deadline()
+	if at := r.keysDue(); next.IsZero() || !at.IsZero() && at.Before(next) {
+		next = at
+	}
 	for _, room := range r.rooms {
 		if at := room.result.Next; !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
@@ -161,13 +199,16 @@ func (r *Registry) handle(ctx context.Context, what any) {
 		known := r.rooms[what.RoomID]
 		if known == nil {
 			known = &room{invited: map[message.Party]membership.Key{}}
+			known.facts = what
 			r.rooms[what.RoomID] = known
 		}
-		known.facts = what
+		known.facts = what.After(known.facts, time.Now())
 		r.compute(ctx, known)
 		r.retry(ctx)
 	case []Received:
 		r.receive(ctx, what)
+	case []Refused:
+		r.distrusted(what)
 	case enter:
 		for _, key := range what {
 			r.entered[key] = true
@@ -176,8 +217,18 @@ func (r *Registry) handle(ctx context.Context, what any) {
 		r.retry(ctx)
 	case check:
 		what.reply <- r.verdict(what.key)
+	case ownStreams:
+		r.config.Streams = what.StreamMetadata
+		r.tellMeshes(what)
+	case wish:
+		r.tellMeshes(what)
+	case keyReceived:
+		r.takeKey(what)
+	case keySent:
+		r.keyAnswered(what)
 	case leaveAll:
 		clear(r.entered)
+		r.rekey(time.Now())
 		for _, m := range r.meshes {
 			m.tell(leave{})
 		}
@@ -189,10 +240,17 @@ func (r *Registry) handle(ctx context.Context, what any) {
 	}
 }
 
+func (r *Registry) tellMeshes(what any) {
+	for _, m := range r.meshes {
+		m.tell(what)
+	}
+}
+
 // timePassed recomputes the rooms whose answer changes now, and lets go of
 // messages that have waited for too long.
 func (r *Registry) timePassed(ctx context.Context) {
 	now := time.Now()
+	r.keysTick(now)
 	for _, room := range r.rooms {
 		if next := room.result.Next; !next.IsZero() && !now.Before(next) {
 			r.compute(ctx, room)
@@ -214,8 +272,21 @@ func (r *Registry) compute(ctx context.Context, room *room) {
 			delete(room.invited, change.Member.Party)
 		}
 	}
+	r.succeed(room.result.Sessions, result.Sessions)
 	room.result = result
 	r.assign(ctx, room)
+}
+
+// succeed ends the calls of sessions in whose slot another has begun; its own
+// follow when it is assigned (decision D12).
+func (r *Registry) succeed(before, after []membership.Session) {
+	for _, is := range after {
+		for _, was := range before {
+			if m := r.meshes[is.Key]; m != nil && is.Succeeds(was) {
+				m.tell(succeeded{})
+			}
+		}
+	}
 }
 
 func (r *Registry) assignAll(ctx context.Context) {
@@ -245,17 +316,38 @@ func (r *Registry) assign(ctx context.Context, room *room) {
 			r.start(ctx, session)
 		}
 	}
+	now := time.Now()
 	for key, m := range r.meshes {
 		if key.RoomID != room.facts.RoomID {
 			continue
 		}
+		over := !in
+		switch m.session.Form {
+		case message.FormCalls:
+			over = over || !present[key]
+		case message.FormSession:
+			over = over || room.facts.Slot(key.ConfID, now).Status == membership.SlotClosed
+		}
 		m.tell(assignment{
 			members: room.plan.peers[key],
 			joined:  room.facts.Joined,
-			over:    !in || !present[key] && m.session.Form == message.FormCalls,
+			over:    over,
 			relay:   r.config.RelayOnly(room.facts),
+			apart:   room.plan.parted,
 		})
 	}
+	r.config.OnSessions(room.facts.RoomID, r.enteredOf(room))
+	r.rekey(now)
+}
+
+// enteredOf gives the sessions of a room that we have entered.
+func (r *Registry) enteredOf(room *room) (sessions []membership.Session) {
+	for _, session := range room.result.Sessions {
+		if r.entered[session.Key] {
+			sessions = append(sessions, session)
+		}
+	}
+	return sessions
 }
 
 // met finds out where devices have a live call with us.
@@ -275,20 +367,21 @@ func (r *Registry) met(room *room) map[message.Party]membership.Key {
 }
 
 func (r *Registry) start(ctx context.Context, session membership.Session) {
-	m := newMesh(&r.config, session)
+	m := newMesh(&r.config, session, r.config.Streams)
 	r.meshes[session.Key] = m
 	r.running.Go(func() {
 		m.run(ctx)
-		r.mailbox.put(meshEnded{session.Key})
+		r.mailbox.Put(meshEnded{session.Key})
 	})
 }
 
-// Check tells whether we could take part in a session: nil, ErrUnsupportedFocus
-// or ErrMeshFull. To be asked before joining. It sees all facts that were set
-// before, and returns ctx's error if that ends first.
+// Check tells whether we could take part in a session without harm to those in
+// it: nil, ErrUnsupportedFocus, ErrMeshFull or ErrSlotClosed, of a slot with a
+// sentence for people. To be asked before joining. It sees all facts that were
+// set before, and returns ctx's error if that ends first.
 func (r *Registry) Check(ctx context.Context, key membership.Key) error {
 	reply := make(chan error, 1)
-	r.mailbox.put(check{key, reply})
+	r.mailbox.Put(check{key, reply})
 	select {
 	case err := <-reply:
 		return err
@@ -305,6 +398,9 @@ func (r *Registry) verdict(key membership.Key) error {
 	if known == nil {
 		return nil
 	}
+	if key.ConfID == message.SlotRoom {
+		return r.slotVerdict(known.facts)
+	}
 	p := pairing{self: r.config.Self, maxMembers: r.config.MaxMembers}
 	for _, session := range known.result.Sessions {
 		if session.Key != key || len(session.Members) == 0 {
@@ -315,4 +411,23 @@ func (r *Registry) verdict(key membership.Key) error {
 		}
 	}
 	return nil
+}
+
+// slotVerdict is the verdict about the slot of a room, from the plan of joining
+// it, or the Dart SDK's call where the others are in that.
+func (r *Registry) slotVerdict(facts membership.Facts) error {
+	plan := membership.PlanJoin(facts, time.Now(), membership.Abilities{
+		Self: r.config.Self, MaxMembers: r.config.MaxMembers, Prefer: message.FormSession, Famedly: true,
+	})
+	if plan.Join {
+		return nil
+	}
+	err := ErrUnsupportedFocus
+	switch plan.Rule {
+	case membership.RuleFull:
+		err = ErrMeshFull
+	case membership.RuleSlotClosed:
+		err = ErrSlotClosed
+	}
+	return fmt.Errorf("%w. %s", err, plan.Why)
 }

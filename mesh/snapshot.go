@@ -40,12 +40,25 @@ type Session struct {
 	Links []Link
 	// Strangers are members we do not connect to, and why.
 	Strangers []Stranger
+	// Apart are members we do not connect to because a focus is between us.
+	Apart []Apart
+}
+
+// Apart is a member whose media come by way of another one, see Between.
+type Apart struct {
+	Party message.Party
+	Focus message.Party
+}
+
+// String gives words for a status: whom we do not connect to, and why.
+func (a Apart) String() string {
+	return a.Party.String() + " is behind " + a.Focus.String()
 }
 
 // Stranger is a member that we do not connect to.
 type Stranger struct {
 	Party message.Party
-	Err   error // ErrMeshFull, ErrUnsupportedFocus, ErrMemberFocus
+	Err   error // ErrMeshFull, ErrUnsupportedFocus, ErrMemberFocus, ErrSlotClosed
 }
 
 // Refused is a message that was not acted upon.
@@ -77,8 +90,14 @@ type Link struct {
 	// Encrypted: every message of the present call came encrypted from that
 	// device, so its media is authenticated end to end.
 	Encrypted bool
+	// Distrust says in words why the device is not listened or spoken to; empty
+	// if it is (D23, D24).
+	Distrust string
 	// Sent and Received count call messages of the pair.
 	Sent, Received int
+	// Streams is what the peer says of its media streams in the present call;
+	// nil if it has said nothing.
+	Streams message.StreamMetadata
 	// Stats of the connection; nil without one.
 	Stats *transport.Stats
 }
@@ -131,7 +150,7 @@ func (r *Registry) publish() {
 		for _, session := range known.result.Sessions {
 			listed[session.Key] = true
 			shown.Sessions = append(shown.Sessions, Session{
-				Session: session, Entered: r.entered[session.Key], Strangers: known.plan.strangers[session.Key],
+				Session: session, Entered: r.entered[session.Key], Strangers: known.plan.strangers[session.Key], Apart: known.plan.apart[session.Key],
 			})
 		}
 		for key, m := range r.meshes {

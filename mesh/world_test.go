@@ -52,6 +52,7 @@ type device struct {
 	name     string
 	party    message.Party
 	session  string
+	route    message.Route // of its membership; owned by the test
 	registry *mesh.Registry
 	cancel   context.CancelFunc
 	ended    chan struct{}
@@ -194,7 +195,7 @@ func (d *device) join() *device {
 func (d *device) sessionEvent(focus string) membership.Event {
 	content, err := message.SessionContent{
 		Application: message.ApplicationCall, DeviceID: d.party.DeviceID, MembershipID: d.session,
-		FocusActive: message.Focus{Type: focus}, FociPreferred: []message.Focus{{Type: focus}},
+		FocusActive: message.Focus{Type: focus}.With(d.route), FociPreferred: []message.Focus{{Type: focus}},
 	}.Encode()
 	if err != nil {
 		d.t.Fatal(err)
@@ -203,6 +204,13 @@ func (d *device) sessionEvent(focus string) membership.Event {
 		Type: message.TypeCallMember, StateKey: message.SessionStateKey(d.party, message.SlotRoom, "10"),
 		Sender: d.party.UserID, Content: content,
 	}
+}
+
+// says writes the membership anew, with a route.
+func (d *device) says(route message.Route) *device {
+	d.route = route
+	d.world.set(d.sessionEvent(message.FocusFullMesh))
+	return d
 }
 
 // vanish empties the membership, as a leave or a fired delayed event does.

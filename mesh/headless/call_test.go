@@ -1,16 +1,16 @@
 package headless
 
 import (
+	"bytes"
 	"encoding/json"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"meshfocus/focus/transport"
-	"meshfocus/mesh/negotiate"
+	"meshfocus/internal/freeport"
 	"meshfocus/signalling/matrix"
 	"meshfocus/signalling/message"
 )
@@ -62,7 +62,7 @@ func TestCall_CarriesEveryCodecAndRTPFromFFmpeg(t *testing.T) {
 		"h264": clip(t, dir, "a.h264", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "baseline"),
 		"vp9":  clip(t, dir, "a.vp9", "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-f", "ivf"),
 		"av1":  clip(t, dir, "a.av1", "-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-f", "ivf"),
-		"vp8":  "rtp://" + freeAddress(t) + "?codec=vp8",
+		"vp8":  "rtp://" + freeport.Address(t, "127.0.0.1") + "?codec=vp8",
 	}
 	record := t.TempDir()
 	viewer := startParty(t, h, "viewer", func(c *Config) { c.Clip, c.RecordDir = nil, record })
@@ -131,35 +131,36 @@ func checkRecording(t *testing.T, file string) {
 	}
 }
 
-// probeRecording lets ffmpeg decode a file, which has to go without an error,
-// and counts what is in it by codec.
+// probeRecording lets a file be decoded, which has to go without an error, and counts
+// what is in it by codec. The decoders are asked, not the clock of the file: on a busy
+// machine two packets of sound may come to lie on one millisecond of it.
 func probeRecording(t *testing.T, file string) (frames map[string]int, seconds float64) {
 	t.Helper()
-	decode := exec.Command("ffmpeg", "-v", "error", "-i", file, "-vsync", "passthrough", "-enc_time_base", "-1", "-f", "null", "-")
-	if out, err := decode.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%s does not decode: %v\n%s", file, err, out)
-	}
-	out, err := exec.Command("ffprobe", "-v", "error", "-count_frames", "-of", "json", "-show_entries",
-		"stream=codec_name,nb_read_frames:format=duration", file).Output()
-	if err != nil {
-		t.Fatalf("ffprobe %s: %v", file, err)
+	var said bytes.Buffer
+	decode := exec.Command("ffprobe", "-v", "error", "-err_detect", "explode", "-count_frames", "-of", "json",
+		"-show_entries", "stream=codec_name,nb_read_frames:format=duration", file)
+	decode.Stderr = &said
+	out, err := decode.Output()
+	if err != nil || said.Len() > 0 {
+		t.Fatalf("%s does not decode: %v\n%s", file, err, said.String())
 	}
 	var probe struct {
 		Streams []struct {
-			CodecName string `json:"codec_name"`
-			Frames    string `json:"nb_read_frames"`
+			Codec  string `json:"codec_name"`
+			Frames int    `json:"nb_read_frames,string"`
 		}
-		Format struct{ Duration string }
+		Format struct {
+			Duration float64 `json:",string"`
+		}
 	}
 	if err := json.Unmarshal(out, &probe); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v in %s", err, out)
 	}
 	frames = map[string]int{}
 	for _, stream := range probe.Streams {
-		frames[stream.CodecName], _ = strconv.Atoi(stream.Frames)
+		frames[stream.Codec] = stream.Frames
 	}
-	seconds, _ = strconv.ParseFloat(probe.Format.Duration, 64)
-	return frames, seconds
+	return frames, probe.Format.Duration
 }
 
 func TestCall_InAConferenceTooAndWithOrWithoutEncryption(t *testing.T) {
@@ -199,15 +200,17 @@ func threeParties(t *testing.T, h home) {
 	parties := []*party{startParty(t, h, "alice", nil), startParty(t, h, "bob", nil), startParty(t, h, "carol", nil)}
 	allFlow(t, patience, parties...)
 
-	// One leaves: the others see it at once and go on.
-	gone := parties[2].Party()
+	// One leaves: the others see it, long before a delayed leave would be due, and
+	// go on.
+	gone, rest := parties[2].Party(), parties[:2]
+	before := rest[0].link(rest[1].Party())
 	parties[2].stop(t)
-	rest := parties[:2]
-	eventually(t, 5*time.Second, "carol is gone for the others", func() bool {
+	left := time.Now()
+	eventually(t, 20*time.Second, "carol is gone for the others", func() bool {
 		return !present(rest, gone)
 	}, func() string { return describe(rest...) })
-	before := rest[0].link(rest[1].Party())
-	if before.State != negotiate.Connected || before.Attempts > 1 {
+	t.Logf("gone for the others %s after it had left", time.Since(left).Round(time.Millisecond))
+	if now := rest[0].link(rest[1].Party()); now.CallID != before.CallID {
 		t.Fatalf("the others did not stay connected:\n%s", describe(rest...))
 	}
 
@@ -222,7 +225,7 @@ func threeParties(t *testing.T, h home) {
 // present reports whether any of the parties still has a link to somebody.
 func present(parties []*party, who message.Party) bool {
 	for _, p := range parties {
-		if p.link(who) != (Link{}) {
+		if p.link(who).Peer == who {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
-	"time"
 
 	"meshfocus/mesh/negotiate"
 )
@@ -18,7 +17,7 @@ func TestChurn_LeavesNothingBehindInThoseWhoStay(t *testing.T) {
 		who := bob.Party()
 		eventually(t, patience, "bob is connected", func() bool { return alice.link(who).State == negotiate.Connected }, func() string { return describe(alice) })
 		bob.stop(t)
-		eventually(t, 5*time.Second, "bob is gone", func() bool { return !present([]*party{alice}, who) }, func() string { return describe(alice) })
+		eventually(t, patience, "bob is gone", func() bool { return !present([]*party{alice}, who) }, func() string { return describe(alice) })
 	}
 	round() // what is made once is made now
 	before := runtime.NumGoroutine()

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"meshfocus/focus/transport"
+	"meshfocus/mesh"
+	"meshfocus/mesh/forward"
+	"meshfocus/mesh/via"
 	"meshfocus/signalling/matrix"
 )
 
@@ -20,8 +23,16 @@ type Config struct {
 	// Room is an ID (!…) or an alias (#…); it is joined if we are not in it.
 	Room string
 	// CallID is an MSC3401 conference to join besides the room's slot; empty
-	// for none.
+	// for none. Whoever is in both with a peer meets it in the slot.
 	CallID string
+	// ConferenceOnly leaves the slot out, as GroupCall clients do. It needs a
+	// CallID.
+	ConferenceOnly bool
+	// Profile is the form of our membership in the slot.
+	Profile matrix.Profile
+	// Intent is what the call is meant to be: "audio", "video" or "" (MSC4143,
+	// m.call.intent). It limits nothing.
+	Intent string
 	// Publish names sources: files, or rtp://host:port?codec=name. At most
 	// one of sound and one of picture.
 	Publish []string
@@ -37,11 +48,31 @@ type Config struct {
 	ICEServers []transport.ICEServer
 	// Relay says when media goes through TURN only.
 	Relay RelayPolicy
+	// Adaptive paces what is sent to each peer, and gives it the size of our picture that
+	// its way carries, with one uplink for all (transport.ConnConfig.Adaptive). Who forwards
+	// has House for that.
+	Adaptive bool
 	// MaxMembers is the largest call to join; 0 means mesh.DefaultMaxMembers.
 	MaxMembers int
 	// LeaveDelay is how long after a crash the homeserver ends our
 	// membership; 0 means 30 s.
 	LeaveDelay time.Duration
+	// EncryptFrames says when sound and picture are encrypted once more, from
+	// end to end. On, all in the call have to do the same; auto seals what a focus
+	// forwards, in encrypted rooms, and leaves alone what goes directly.
+	EncryptFrames mesh.FramePolicy
+	// Via says by which way everybody's media come and go.
+	Via ViaPolicy
+	// ViaLimits are how long a focus may fail us.
+	ViaLimits via.Limits
+	// Forward: what the others send is passed on to those who ask for it over their
+	// data channels (mesh/forward); nothing is published or recorded then. House does
+	// it, for any number of participants, instead of Media; it stays the caller's. Nil:
+	// one of our own.
+	Forward bool
+	House   *forward.House
+	// OnDemand: Run joins nothing; calls are made by Call.
+	OnDemand bool
 	// OnStatus is given a new Status once a second and must not block.
 	OnStatus func(Status)
 	Log      *slog.Logger // nil: nothing is logged
@@ -51,6 +82,9 @@ type Config struct {
 type Clip struct{ Video, Audio []byte }
 
 func (c Config) withDefaults() Config {
+	if !c.Forward {
+		c.House = nil
+	}
 	if c.OnStatus == nil {
 		c.OnStatus = func(Status) {}
 	}

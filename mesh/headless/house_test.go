@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"meshfocus/focus/transport"
+	"meshfocus/internal/registration"
 	"meshfocus/internal/testcard"
 	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/homeserver"
@@ -46,7 +47,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-const patience = 30 * time.Second
+// patience is how long what has to come is waited for; the machine may be busy.
+const patience = 60 * time.Second
 
 // eventually waits until what it waits for is true; why explains afterwards
 // what was there instead.
@@ -351,6 +353,7 @@ type partyChild struct {
 	Account    matrix.Config
 	Room       string
 	LeaveDelay time.Duration
+	Forward    bool // sends nothing then
 }
 
 // childParty is a participant in a process of its own, until it is killed.
@@ -359,10 +362,14 @@ func childParty() int {
 	err := json.NewDecoder(os.Stdin).Decode(&do)
 	if err == nil {
 		var p *Participant
-		p, err = Open(context.Background(), Config{
+		config := Config{
 			Account: do.Account, Room: do.Room, Clip: card(), LeaveDelay: do.LeaveDelay,
-			Media: transport.Config{Loopback: true},
-		})
+			Media: transport.Config{Loopback: true}, Forward: do.Forward,
+		}
+		if do.Forward {
+			config.Clip = nil
+		}
+		p, err = Open(context.Background(), config)
 		if err == nil {
 			fmt.Println(p.Party().DeviceID)
 			err = p.Run(context.Background())
@@ -397,27 +404,8 @@ func suffix(t *testing.T) string {
 
 // register makes an account by open registration and returns its token.
 func register(base, name string) (token string, err error) {
-	var answer struct {
-		AccessToken string `json:"access_token"`
-		Session     string
-	}
-	request := map[string]any{"username": name, "password": "for tests only", "device_id": strings.ToUpper(name) + "DEVICE",
-		"auth": map[string]string{"type": "m.login.dummy"}}
-	for range 2 { // a server may want its session named
-		if err := post(base+"/_matrix/client/v3/register", "", request, &answer); err != nil {
-			return "", err
-		}
-		if answer.AccessToken != "" {
-			return answer.AccessToken, nil
-		}
-		request["auth"] = map[string]string{"type": "m.login.dummy", "session": answer.Session}
-	}
-	return "", fmt.Errorf("the homeserver wants more than m.login.dummy")
-}
-
-// post sends JSON and reads JSON, whatever the status says.
-func post(url, token string, body, answer any) error {
-	return request(http.MethodPost, url, token, body, answer)
+	made, err := registration.Make(base, name, "for tests only", strings.ToUpper(name)+"DEVICE")
+	return made.Token, err
 }
 
 // request sends JSON, if any, and reads JSON.

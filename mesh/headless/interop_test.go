@@ -16,13 +16,19 @@ func foreign(t *testing.T) *remote {
 	if base == "" {
 		t.Fatal("MESHFOCUS_INTEROP_HOMESERVER is not set: run make interop, which starts a homeserver")
 	}
+	return foreignAt(t, base)
+}
+
+// foreignAt makes a public room on a homeserver with open registration.
+func foreignAt(t *testing.T, base string) *remote {
+	t.Helper()
 	h := &remote{base: base}
 	host := h.account(t, "host"+suffix(t))
 	var room struct {
 		ID    string `json:"room_id"`
 		Error string
 	}
-	err := post(base+"/_matrix/client/v3/createRoom", host.Token, map[string]any{
+	err := request("POST", base+"/_matrix/client/v3/createRoom", host.Token, map[string]any{
 		"preset": "public_chat",
 		"power_level_content_override": map[string]any{"events": map[string]int{
 			"org.matrix.msc3401.call": 0, "org.matrix.msc3401.call.member": 0,
@@ -48,3 +54,5 @@ func TestInterop_ConferenceWithEncryptionRequired(t *testing.T) {
 }
 
 func TestInterop_KilledPartyIsGoneWithinTheDelayedLeave(t *testing.T) { killedParty(t, foreign(t)) }
+
+func TestInterop_PartiesMeetInEveryProfile(t *testing.T) { profiles(t, foreign(t)) }

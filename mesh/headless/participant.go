@@ -1,43 +1,55 @@
 package headless
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"meshfocus/focus/lane"
+	"meshfocus/focus/record"
 	"meshfocus/focus/transport"
 	"meshfocus/mesh"
+	"meshfocus/mesh/forward"
+	"meshfocus/mesh/via"
 	"meshfocus/signalling/matrix"
-	"meshfocus/signalling/membership"
 	"meshfocus/signalling/message"
 )
 
-// goodbyeTime is how long leaving may take: the hang-ups get two seconds of
-// their own, the membership what a slow homeserver needs.
-const goodbyeTime = 8 * time.Second
+// goodbyeTime is how long leaving may take. leaveFirst of it is how long the
+// hang-ups wait for a slow homeserver to take the membership back; they get two
+// seconds of their own (mesh.Registry), and the last one is in reserve.
+const (
+	goodbyeTime = 8 * time.Second
+	leaveFirst  = 5 * time.Second
+)
 
-// Participant is one device in one call. See the package comment for how it
-// is driven.
+// Participant is one device in the calls of one room, one after the other. See
+// the package comment for how it is driven.
 type Participant struct {
-	config     Config
-	log        *slog.Logger
-	account    *matrix.Account
-	network    *transport.Network
-	roomID     string
-	media      *media
-	registry   *mesh.Registry
-	membership *matrix.Membership
-	turn       *turn
-	recorder   *recorder
-	sink       *sink
+	// set once
+	config   Config
+	log      *slog.Logger
+	account  *matrix.Account
+	network  *transport.Network
+	roomID   string
+	media    *media
+	turn     *turn
+	recorder *recorder
+	frames   *frames        // nil: frames are as the connections have them
+	house    *forward.House // nil: nothing is forwarded
+	// open ends when Run wants to: no call outlives it.
+	open    context.Context
+	closing context.CancelFunc
+
+	seat    chan struct{}        // has one token, for the call
+	present atomic.Pointer[call] // nil between calls
 
 	state  atomic.Value // string
 	status atomic.Pointer[Status]
+	report atomic.Pointer[Report]
 }
 
 // Open reads the sources, logs in and joins the room. Every error is one line
@@ -45,39 +57,77 @@ type Participant struct {
 // signalling/matrix. After an error nothing is left open.
 func Open(ctx context.Context, config Config) (*Participant, error) {
 	config = config.withDefaults()
-	p := &Participant{config: config, log: config.Log}
-	if err := p.open(ctx); err != nil {
+	p := &Participant{config: config, log: config.Log, seat: make(chan struct{}, 1)}
+	if err := p.acquire(ctx); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.log = config.Log.With("account", p.account.Party().String())
 	p.turn = &turn{account: p.account, own: config.ICEServers, log: p.log}
-	p.membership = p.account.NewMembership(matrix.MembershipConfig{
-		RoomID: p.roomID, SessionID: rand.Text()[:16], Slot: true, CallID: config.CallID,
-		LeaveDelay: config.LeaveDelay, Feeds: []message.Feed{{Purpose: message.PurposeUserMedia}},
-	})
-	p.registry = mesh.NewRegistry(p.meshConfig())
-	p.sink = &sink{registry: p.registry, fresh: make(chan struct{})}
-	p.state.Store("joining")
-	p.status.Store(&Status{At: time.Now(), Party: p.account.Party(), RoomID: p.roomID, State: "joining"})
+	p.open, p.closing = context.WithCancel(context.Background())
+	p.seat <- struct{}{}
+	state := "joining"
+	if config.OnDemand {
+		state = "waiting"
+	}
+	p.state.Store(state)
+	p.report.Store(&Report{Links: []ReportLink{}})
+	p.status.Store(&Status{At: time.Now(), Party: p.account.Party(), RoomID: p.roomID, State: state})
 	return p, nil
 }
 
-// open does what can be refused.
-func (p *Participant) open(ctx context.Context) (err error) {
+// acquire does what can be refused.
+func (p *Participant) acquire(ctx context.Context) (err error) {
 	if p.media, err = openMedia(p.config); err != nil {
 		return err
 	}
 	if p.recorder, err = newRecorder(p.config.RecordDir, p.log); err != nil {
 		return err
 	}
-	if p.network, err = transport.Listen(p.config.Media); err != nil {
+	if err = p.listen(); err != nil {
 		return err
 	}
 	if p.account, err = matrix.Open(ctx, p.config.Account); err != nil {
 		return err
 	}
-	p.roomID, err = p.account.JoinRoom(ctx, p.config.Room)
+	if p.roomID, err = p.account.JoinRoom(ctx, p.config.Room); err != nil {
+		return err
+	}
+	if p.house != nil {
+		return nil // frames pass as they are
+	}
+	encrypts, err := p.encryptsFrames(ctx)
+	if err == nil && encrypts {
+		p.frames = newFrames(p.log)
+		p.frames.everywhere = p.config.EncryptFrames == mesh.FramesOn
+		err = p.media.encrypt(p.frames)
+	}
 	return err
+}
+
+// listen opens the sockets, with a focus for one who forwards.
+func (p *Participant) listen() (err error) {
+	if !p.config.Forward {
+		p.network, err = transport.Listen(p.config.Media)
+		return err
+	}
+	if p.house = p.config.House; p.house == nil {
+		p.house, err = forward.Open(p.config.Media, forward.AsItComes)
+	}
+	if err == nil {
+		p.network = p.house.Network
+	}
+	return err
+}
+
+// closeNetwork closes the sockets, unless they are another's.
+func (p *Participant) closeNetwork() error {
+	switch {
+	case p.network == nil || p.house != nil && p.house == p.config.House:
+		return nil
+	case p.house != nil:
+		return p.house.Close()
+	}
+	return p.network.Close()
 }
 
 // close closes what is open.
@@ -86,9 +136,7 @@ func (p *Participant) close() error {
 	if p.account != nil {
 		errs = append(errs, p.account.Close())
 	}
-	if p.network != nil {
-		errs = append(errs, p.network.Close())
-	}
+	errs = append(errs, p.closeNetwork())
 	if p.recorder != nil {
 		p.recorder.close()
 	}
@@ -98,19 +146,28 @@ func (p *Participant) close() error {
 	return errors.Join(errs...)
 }
 
-// meshConfig tells the registry who we are and what to use.
-func (p *Participant) meshConfig() mesh.Config {
+// meshConfig tells a registry who we are and what to use.
+func (p *Participant) meshConfig(sessionID string, guide *via.Guide) mesh.Config {
 	config := mesh.Config{
 		Self:       p.account.Party(),
-		SessionID:  p.membership.SessionID(),
+		SessionID:  sessionID,
 		Signaller:  p.account,
-		Connector:  connector{p},
+		Connector:  connector{p, guide},
 		MaxMembers: p.config.MaxMembers,
 		ICEServers: p.turn.servers,
 		RelayOnly:  p.relayOnly,
 		Streams:    p.media.metadata(),
-		OnTrack:    p.recorder.take,
+		OnTrack:    p.read,
 		Log:        p.log,
+	}
+	if p.house != nil {
+		config.OnLink = p.house.Describe
+	}
+	if guide != nil {
+		config.OnSessions, config.OnLink = guide.Sessions, guide.Link
+	}
+	if p.frames != nil {
+		config.Frames, config.Keys = p.frames, p.account
 	}
 	switch p.config.Account.Encrypt {
 	case matrix.EncryptRequire:
@@ -121,96 +178,112 @@ func (p *Participant) meshConfig() mesh.Config {
 	return config
 }
 
+// read begins to read a track, if anybody wants it.
+func (p *Participant) read(track mesh.Track) {
+	source := record.Track(track.Remote)
+	sealed := p.frames != nil && p.frames.everywhere
+	if sealed {
+		source = p.frames.open(source, track.Link.Peer)
+	}
+	p.recorder.take(track, source, sealed)
+}
+
+// lookAtFrames adds what became of the frames of each peer.
+func (p *Participant) lookAtFrames(status *Status) {
+	for i := range status.Links {
+		link := &status.Links[i]
+		link.Frames, link.Unread = p.frames.look(link.Peer)
+		if link.Unread != "" && status.Trouble == "" {
+			status.Trouble = link.Peer.String() + ": " + link.Unread
+		}
+	}
+}
+
+// LaneStats is what our sockets did, lane by lane; nil if they are another's
+// (Config.House).
+func (p *Participant) LaneStats() []lane.Stats {
+	if p.config.House != nil {
+		return nil
+	}
+	return p.network.Stats()
+}
+
 // MediaPort is the UDP and TCP port of our media.
 func (p *Participant) MediaPort() int { return p.network.Port() }
 
 // Party is the device we are.
 func (p *Participant) Party() message.Party { return p.account.Party() }
 
+// Account is what the device talks to its homeserver with. Its Run is ours.
+func (p *Participant) Account() *matrix.Account { return p.account }
+
+// RoomID is the room of the call.
+func (p *Participant) RoomID() string { return p.roomID }
+
 // Status is the latest sample.
 func (p *Participant) Status() Status { return *p.status.Load() }
 
-// Run is the call. It returns nil after its context has ended and the call was
-// left; else why the call cannot go on.
+// Report is what the participant sees on its links, for the pair matrix; a new
+// one comes with each Status.
+func (p *Participant) Report() Report { return *p.report.Load() }
+
+// SetMuted mutes and unmutes what is sent, and tells the peers. Muted sound is
+// silence, a muted picture is not sent at all.
+func (p *Participant) SetMuted(muted Mute) {
+	p.media.mute(muted)
+	if c := p.present.Load(); c != nil {
+		c.registry.SetStreams(p.media.metadata())
+		if c.guide != nil {
+			c.guide.SetStreams(p.media.metadata())
+		}
+	}
+}
+
+// Muted says what is muted; what there is no source of always is.
+func (p *Participant) Muted() Mute { return p.media.muted() }
+
+// RestartICE begins ICE anew with the peers named, or with all. It concerns the
+// calls that we placed; see mesh.Registry.
+func (p *Participant) RestartICE(peers ...message.Party) {
+	if c := p.present.Load(); c != nil {
+		c.registry.RestartICE(peers...)
+	}
+}
+
+// Renegotiate exchanges descriptions anew with the peers named, or with all.
+func (p *Participant) Renegotiate(peers ...message.Party) {
+	if c := p.present.Load(); c != nil {
+		c.registry.Renegotiate(peers...)
+	}
+}
+
+// Run is the account's life, and one Call unless the configuration says
+// OnDemand. It returns nil after its context has ended and the call was left;
+// else why it cannot go on.
 func (p *Participant) Run(ctx context.Context) error {
 	// The loops outlive ctx by the time it takes to say goodbye.
 	inner, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	var loops sync.WaitGroup
-	run := func(name string, loop func(context.Context) error) {
-		loops.Go(func() {
-			if err := loop(inner); err != nil && !errors.Is(err, context.Canceled) {
-				stop(fmt.Errorf("%s: %w", name, err))
-			}
-		})
+	loops := loops{ctx: inner, stop: stop}
+	defer context.AfterFunc(ctx, p.closing)()
+	defer context.AfterFunc(inner, p.closing)()
+	loops.run("sync", p.account.Run)
+	loops.run("sampler", p.sample)
+	var err error
+	if p.config.OnDemand {
+		<-p.open.Done()
+	} else {
+		err = p.Call(ctx, nil)
 	}
-	p.account.Subscribe(p.roomID, p.sink)
-	run("sync", p.account.Run)
-	run("mesh", p.registry.Run)
-	run("sampler", p.sample)
-	err := p.enter(ctx, inner, run)
-	if err == nil {
-		select {
-		case <-ctx.Done():
-		case <-inner.Done():
-		}
-	} else if ctx.Err() != nil {
-		err = nil // asked to stop while joining
-	}
-	p.state.Store("leaving")
-	p.goodbye(context.WithoutCancel(ctx))
+	p.closing()
+	<-p.seat // for good, when the last call is over
 	cause := context.Cause(inner)
 	stop(nil)
-	loops.Wait()
+	loops.wait()
 	p.signOut(context.WithoutCancel(ctx)) // after sync, which would take it for an accident
 	p.recorder.close()
 	p.state.Store("left")
 	p.publish(Status{At: time.Now(), Party: p.Party(), RoomID: p.roomID, State: "left", Recordings: p.recorder.files()})
 	return errors.Join(err, cause, p.close())
-}
-
-// enter checks that the call can be joined and becomes a member.
-func (p *Participant) enter(ctx, inner context.Context, run func(string, func(context.Context) error)) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(inner, cancel)()
-	select {
-	case <-p.sink.fresh:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	for _, key := range p.membership.Keys() {
-		if err := p.registry.Check(ctx, key); err != nil {
-			return fmt.Errorf("cannot join the call: %w", err)
-		}
-	}
-	p.turn.now() // before the first call asks whether there is a relay
-	run("source", p.media.play)
-	if err := p.membership.Join(ctx); err != nil {
-		return err
-	}
-	p.registry.Enter(p.membership.Keys()...)
-	run("membership", p.membership.Run)
-	p.state.Store("joined")
-	return nil
-}
-
-// goodbye leaves the call: hang-ups and membership at the same time, because
-// peers cannot tell the order anyway.
-func (p *Participant) goodbye(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, goodbyeTime)
-	defer cancel()
-	var both sync.WaitGroup
-	both.Go(func() {
-		if err := p.registry.Leave(ctx); err != nil {
-			p.log.Warn("not every peer was told that we leave", "err", err)
-		}
-	})
-	both.Go(func() {
-		if err := p.membership.Leave(ctx); err != nil {
-			p.log.Warn("the homeserver did not take our leave; the delayed leave will do", "err", err)
-		}
-	})
-	both.Wait()
 }
 
 // signOut ends a device that was made for this run.
@@ -230,18 +303,47 @@ func (p *Participant) sample(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	var s sampler
+	var past []Status // one a second, of the time that a report looks at
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		snapshot := p.registry.Snapshot()
-		p.publish(Status{
-			At: snapshot.At, Party: p.Party(), RoomID: p.roomID, State: p.state.Load().(string),
-			Trouble: trouble(snapshot, p.roomID), Links: s.links(snapshot, p.roomID), Recordings: p.recorder.files(),
-		})
+		status := p.look(&s)
+		past = append(past[max(0, len(past)-int(ReportSpan/time.Second)):], status)
+		report := NewReport(past[0], status)
+		p.report.Store(&report)
+		if p.turn.ending(status.At) {
+			if peers := relayed(status.Links); len(peers) > 0 {
+				p.RestartICE(peers...)
+			}
+		}
+		p.publish(status)
 	}
+}
+
+// look takes one sample.
+func (p *Participant) look(s *sampler) Status {
+	status := Status{
+		At: time.Now(), Party: p.Party(), RoomID: p.roomID, State: p.state.Load().(string), Muted: p.Muted(),
+		Recordings: p.recorder.files(),
+	}
+	var snapshot mesh.Snapshot
+	var guide *via.Guide
+	if c := p.present.Load(); c != nil {
+		snapshot, guide = c.registry.Snapshot(), c.guide
+		status.At = snapshot.At
+		status.Trouble = cmp.Or(trouble(snapshot, p.roomID), c.membership.Trouble())
+	}
+	if guide != nil {
+		status.Way = guide.Status().Words
+	}
+	status.Links = s.links(snapshot, p.roomID, p.behind(guide))
+	if p.frames != nil {
+		p.lookAtFrames(&status)
+	}
+	return status
 }
 
 func (p *Participant) publish(status Status) {
@@ -249,33 +351,29 @@ func (p *Participant) publish(status Status) {
 	p.config.OnStatus(status)
 }
 
-// sink passes what the sync loop finds on to the registry and tells when the
-// first facts came.
-type sink struct {
-	registry *mesh.Registry
-	once     sync.Once
-	fresh    chan struct{} // closed with the first facts
-}
-
-func (s *sink) SetFacts(facts membership.Facts) {
-	s.registry.SetFacts(facts)
-	s.once.Do(func() { close(s.fresh) })
-}
-
-func (s *sink) Receive(batch []matrix.Received) {
-	received := make([]mesh.Received, len(batch))
-	for i, r := range batch {
-		received[i] = mesh.Received{From: r.From, Encrypted: r.Encrypted, Signal: r.Signal}
-	}
-	s.registry.Receive(received)
-}
-
 // connector makes connections that carry our media.
-type connector struct{ p *Participant }
+type connector struct {
+	p     *Participant
+	guide *via.Guide // nil: everybody is connected directly
+}
 
 func (c connector) NewConn(request mesh.ConnRequest) (mesh.Conn, error) {
-	return c.p.network.NewConn(transport.ConnConfig{
+	if c.p.house != nil {
+		return c.p.house.Connect(request, c.p.turn.now())
+	}
+	config := transport.ConnConfig{
 		Name: request.Peer.String(), Peer: request.Peer.String(), ICEServers: c.p.turn.now(),
-		RelayOnly: request.RelayOnly, Audio: c.p.media.audio, Video: c.p.media.video, Log: c.p.log,
-	})
+		RelayOnly: request.RelayOnly, Audio: c.p.media.audio, Video: c.p.media.video,
+		Simulcast: true, Adaptive: c.p.config.Adaptive, Log: c.p.log,
+	}
+	if c.guide == nil || !request.Forwards {
+		return c.p.network.NewConn(config)
+	}
+	config.Audio, config.Video = c.p.media.forwarded()
+	config.Data = true
+	conn, err := c.p.network.NewConn(config)
+	if err != nil {
+		return nil, err
+	}
+	return c.guide.Connect(via.On(conn), request.Peer), nil
 }

@@ -41,12 +41,17 @@ func newRecorder(dir string, log *slog.Logger) (*recorder, error) {
 	return r, nil
 }
 
-// take begins to record a track. It is called from peers' loops and does not
-// block.
-func (r *recorder) take(track mesh.Track) {
+// take begins to record a track, whose samples the source gives. Without a
+// directory the samples are read and dropped if watch is true. It is called
+// from peers' loops and does not block.
+func (r *recorder) take(track mesh.Track, source record.Track, watch bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.dir == "" || r.closed {
+	if r.closed || r.dir == "" && !watch {
+		return
+	}
+	if r.dir == "" {
+		r.loops.Go(func() { watchTrack(r.ctx, source) })
 		return
 	}
 	peer := track.Link.Peer
@@ -58,10 +63,19 @@ func (r *recorder) take(track mesh.Track) {
 	}
 	label := track.Stream.Purpose + " " + track.Remote.Kind().String()
 	r.loops.Go(func() {
-		if err := file.Record(r.ctx, label, track.Remote); err != nil {
+		if err := file.Record(r.ctx, label, source); err != nil {
 			r.log.Warn("recording stopped", "party", peer.String(), "track", label, "err", err)
 		}
 	})
+}
+
+// watchTrack reads a track until it ends, so that it is known whether it can be.
+func watchTrack(ctx context.Context, source record.Track) {
+	for {
+		if _, err := source.ReadSample(ctx); err != nil {
+			return
+		}
+	}
 }
 
 // files names what has been written to, in order of first arrival.

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"meshfocus/focus/cryptor"
 	"meshfocus/focus/transport"
 	"meshfocus/mesh"
+	"meshfocus/mesh/negotiate"
 	"meshfocus/signalling/message"
 )
 
@@ -14,11 +16,16 @@ type Status struct {
 	At     time.Time
 	Party  message.Party
 	RoomID string
-	// State is "joining", "joined", "leaving" or "left".
+	// State is "joining", "joined", "leaving" or "left"; between calls "waiting".
 	State string
 	// Trouble says in words why the call is not as it should be; empty if it
 	// is.
-	Trouble    string
+	Trouble string
+	// Way says in words by which way everybody's media come, and why so; "" where
+	// everybody is to be connected directly.
+	Way string
+	// Muted is what of our media is not sent; what we have no source of is.
+	Muted      Mute
 	Links      []Link
 	Recordings []string // files, in order of their first sample
 }
@@ -27,6 +34,14 @@ type Status struct {
 type Link struct {
 	mesh.Link
 	Rates
+	// Frames counts the peer's encrypted frames, where frames are encrypted;
+	// Unread says in words why they cannot be read, "" when they can.
+	Frames cryptor.Stats
+	Unread string
+	// Behind is the member by which the peer's media come; the zero Party for one
+	// that we are connected to. Stats are then those of the connection with it, with
+	// the tracks of this peer alone.
+	Behind message.Party
 }
 
 // Rates are means between two samples of one connection.
@@ -39,6 +54,8 @@ type Rates struct {
 	// RTT is of the connectivity checks, or else of receiver reports; 0 while
 	// unknown.
 	RTT time.Duration
+	// Layers are the encodings of the pictures that arrive.
+	Layers []LayerRates
 }
 
 // totals are the counters that rates are made from.
@@ -73,20 +90,22 @@ func (t totals) since(before totals) Rates {
 	if before.callID != t.callID || seconds <= 0 {
 		return r
 	}
-	grown := func(now, then uint64) float64 { return float64(max(now, then) - then) }
-	r.InBitsPerSecond = 8 * grown(t.bytesIn, before.bytesIn) / seconds
-	r.OutBitsPerSecond = 8 * grown(t.bytesOut, before.bytesOut) / seconds
-	fraction := func(lost, of float64) float64 {
+	r.InBitsPerSecond = 8 * float64(grown(t.bytesIn, before.bytesIn)) / seconds
+	r.OutBitsPerSecond = 8 * float64(grown(t.bytesOut, before.bytesOut)) / seconds
+	fraction := func(lost, of uint64) float64 {
 		if lost == 0 {
 			return 0
 		}
-		return min(1, lost/of)
+		return min(1, float64(lost)/float64(of))
 	}
 	lostIn := grown(t.lostIn, before.lostIn)
 	r.LossIn = fraction(lostIn, lostIn+grown(t.packetsIn, before.packetsIn))
 	r.LossOut = fraction(grown(t.lostOut, before.lostOut), grown(t.packetsOut, before.packetsOut))
 	return r
 }
+
+// grown is how far a counter has risen; one that went back has not.
+func grown(now, then uint64) uint64 { return max(now, then) - then }
 
 // roundTrip prefers the connectivity checks, which are always there.
 func roundTrip(stats transport.Stats) time.Duration {
@@ -130,31 +149,53 @@ func (l Link) Media() []string {
 }
 
 // sampler turns snapshots into links with rates. It belongs to one goroutine.
-type sampler struct{ before map[message.Party]totals }
+type sampler struct {
+	before map[message.Party]sampled
+	apart  map[message.Party]Link // those behind a focus, as they were before
+}
 
-// links takes the links of a snapshot in the room.
-func (s *sampler) links(snapshot mesh.Snapshot, roomID string) []Link {
+// sampled is what was seen of a link a moment ago.
+type sampled struct {
+	totals
+	stats transport.Stats
+}
+
+// links takes the links of a snapshot in the room; behind gives those of members
+// that a focus is between us and.
+func (s *sampler) links(snapshot mesh.Snapshot, roomID string, behind func(mesh.Apart, Link) Link) []Link {
 	var links []Link
-	seen := map[message.Party]totals{}
+	seen, apart := map[message.Party]sampled{}, map[message.Party]Link{}
 	for _, room := range snapshot.Rooms {
 		if room.ID != roomID {
 			continue
 		}
 		for _, session := range room.Sessions {
 			for _, link := range session.Links {
-				l := Link{Link: link}
-				if link.Stats != nil {
-					now := sum(link.CallID, snapshot.At, *link.Stats)
-					l.Rates = now.since(s.before[link.Peer])
-					l.RTT = roundTrip(*link.Stats)
-					seen[link.Peer] = now
-				}
-				links = append(links, l)
+				links = append(links, s.sample(Link{Link: link}, snapshot.At, seen))
+			}
+			for _, a := range session.Apart {
+				link := behind(a, s.apart[a.Party])
+				apart[a.Party] = link
+				links = append(links, s.sample(link, snapshot.At, seen))
 			}
 		}
 	}
-	s.before = seen
+	s.before, s.apart = seen, apart
 	return links
+}
+
+// sample adds the rates to a link, and notes what was seen of it.
+func (s *sampler) sample(l Link, at time.Time, seen map[message.Party]sampled) Link {
+	if l.Stats == nil {
+		return l
+	}
+	now := sampled{sum(l.CallID, at, *l.Stats), *l.Stats}
+	before := s.before[l.Peer]
+	l.Rates = now.since(before.totals)
+	l.RTT = roundTrip(*l.Stats)
+	l.Rates.Layers = layersOf(before.stats, now.stats, now.at.Sub(before.at))
+	seen[l.Peer] = now
+	return l
 }
 
 // trouble names the first reason why somebody who is in the call is not
@@ -167,6 +208,11 @@ func trouble(snapshot mesh.Snapshot, roomID string) string {
 			}
 			for _, stranger := range session.Strangers {
 				return fmt.Sprintf("%s: %v", stranger.Party, stranger.Err)
+			}
+			for _, link := range session.Links {
+				if link.Distrust != "" && link.State != negotiate.Connected {
+					return link.Distrust
+				}
 			}
 		}
 	}

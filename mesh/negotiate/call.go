@@ -24,7 +24,8 @@ type call struct {
 	// queued is a peer's offer that came while another exchange was under way.
 	queued *message.Description
 	// wanted and restartWanted: an own offer has to wait for a quiet moment.
-	wanted, restartWanted bool
+	// restartAsked is such a restart that is not for a broken connection only.
+	wanted, restartWanted, restartAsked bool
 	// restarting: the present exchange is an ICE restart.
 	restarting bool
 
@@ -142,9 +143,14 @@ func (m *Machine) send(s message.Signal) {
 // envelope is the union of what peers need on every message (D19).
 func (m *Machine) envelope(callID string) message.Envelope {
 	c := m.config
+	party := c.Self.DeviceID
+	if c.Dialect == message.DialectFamedly {
+		party = c.SelfSession
+	}
 	return message.Envelope{
+		Dialect:         c.Dialect,
 		CallID:          callID,
-		PartyID:         c.Self.DeviceID,
+		PartyID:         party,
 		ConfID:          c.ConfID,
 		SlotID:          c.SlotID,
 		RoomID:          c.RoomID,

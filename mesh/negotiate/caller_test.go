@@ -18,6 +18,10 @@ func TestOrder_UserIDsThatBeginAlikeAreComparedByUserBeforeDevice(t *testing.T) 
 	if s := newSolo(t, long, short); s.m.Caller() {
 		t.Error("both call")
 	}
+	// The Dart SDK does compare them as one string.
+	if m := New(Config{Self: short, Peer: long, Dialect: message.DialectFamedly}); m.Caller() {
+		t.Error("in the dialect of the Dart SDK @a:hs calls @a:hs.org")
+	}
 }
 
 func TestOrder_OfTwoDevicesOfOneUserTheLesserCalls(t *testing.T) {

@@ -127,3 +127,12 @@ func streamsOf(sdp string, known message.StreamMetadata) message.StreamMetadata 
 func streamsChanged(m *Machine, e *Event) {
 	m.act(Action{Kind: Streams, CallID: m.call.id, Metadata: e.Signal.Metadata})
 }
+
+// tellStreams says what our streams are for now, all of them: js-sdk takes a
+// stream that is missing for one that is gone. Before our first description
+// there is nothing to tell.
+func tellStreams(m *Machine, _ *Event) {
+	if m.call.described != "" {
+		m.send(message.Signal{Kind: message.MetadataChanged, Metadata: streamsOf(m.call.described, m.config.Streams)})
+	}
+}

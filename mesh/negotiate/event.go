@@ -35,6 +35,13 @@ const (
 	// OfferWanted: we want a new exchange, for example for a new track. CallID
 	// may be empty for "whatever call there is".
 	OfferWanted
+	// RestartWanted: ICE is to begin anew although the connection may work, for
+	// example because our addresses have changed. Only who placed the call
+	// does so; the other side waits for the caller (see the package comment).
+	RestartWanted
+	// OwnStreams: what our streams are for, or whether they are muted, has
+	// changed. Metadata holds all of them.
+	OwnStreams
 
 	// ConnConnected, ConnDisconnected and ConnFailed: the connection of CallID
 	// reached that state.
@@ -89,6 +96,7 @@ type Event struct {
 	Candidates  []message.Candidate
 	Reason      message.Reason
 	Detail      string // in words, for people
+	Metadata    message.StreamMetadata
 	Signal      message.Signal
 	Signals     []message.Signal
 }
@@ -97,6 +105,7 @@ var eventNames = [...]string{
 	MemberJoined: "member joined", MemberGone: "member gone", MemberEnded: "member ended", Leave: "leave",
 	OfferReady: "offer ready", AnswerReady: "answer ready", AnswerApplied: "answer applied",
 	StepFailed: "step failed", LocalCandidates: "local candidates", OfferWanted: "offer wanted",
+	RestartWanted: "restart wanted", OwnStreams: "own streams",
 	ConnConnected: "conn connected", ConnDisconnected: "conn disconnected", ConnFailed: "conn failed",
 	SendTaken: "send taken", SendFailed: "send failed",
 	sessionChanged: "session changed",

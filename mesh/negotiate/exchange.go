@@ -76,7 +76,7 @@ func (m *Machine) makeOffer(restart bool) {
 	c := m.call
 	c.exchange, c.restarting = making, restart
 	c.wanted = c.wanted && restart
-	c.restartWanted = false
+	c.restartWanted, c.restartAsked = false, false
 	m.act(Action{Kind: CreateOffer, CallID: c.id, Restart: restart})
 	m.arm(timerStep, stepLimit)
 }
@@ -169,6 +169,8 @@ func (m *Machine) next() {
 		m.acceptOffer(offer)
 	case c.restartWanted && m.state == Broken:
 		m.restart()
+	case c.restartAsked && m.mayRestart():
+		m.makeOffer(true)
 	case c.wanted:
 		m.makeOffer(false)
 	}

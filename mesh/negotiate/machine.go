@@ -1,6 +1,7 @@
 package negotiate
 
 import (
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -11,13 +12,16 @@ import (
 type Config struct {
 	// Self and Peer are the two devices; the lesser one calls.
 	Self, Peer message.Party
+	// Dialect is that of the session in which they meet.
+	Dialect message.Dialect
 	// SelfSession is our session ID, as our membership names it.
 	SelfSession string
 	// RoomID, ConfID and SlotID stand in every envelope; SlotID is empty in
 	// the MSC3401 form.
 	RoomID, ConfID, SlotID string
-	// Streams says what our media streams are for, by stream ID. Streams that
-	// an own description carries and this map does not are user media.
+	// Streams says what our media streams are for, by stream ID, until an
+	// OwnStreams event says otherwise. Streams that an own description carries
+	// and this map does not are user media.
 	Streams message.StreamMetadata
 	// Random gives call IDs, message IDs and jitter. It must not be shared
 	// with another goroutine, and should be hard to guess.
@@ -57,7 +61,7 @@ const (
 
 // New makes the machine of one pair. The device starts as Absent.
 func New(config Config) *Machine {
-	return &Machine{config: config, caller: config.Self.Before(config.Peer), inbox: newInbox()}
+	return &Machine{config: config, caller: config.Dialect.Calls(config.Self, config.Peer), inbox: newInbox()}
 }
 
 // State tells how things stand with the device.
@@ -94,6 +98,11 @@ func (m *Machine) Handle(event Event, now time.Time) []Action {
 	case Tick:
 	case MemberJoined:
 		m.joined(event)
+	case OwnStreams:
+		if !maps.Equal(m.config.Streams, event.Metadata) {
+			m.config.Streams = event.Metadata
+			m.step(event)
+		}
 	default:
 		if m.concerns(event) {
 			m.step(event)

@@ -46,13 +46,34 @@ func (m *Machine) restart() {
 		c.restartWanted = true
 		return
 	}
-	m.restarts = within(m.restarts, m.now, restartWindow)
-	if len(m.restarts) >= maxRestarts {
+	if !m.mayRestart() {
 		m.fail(message.ReasonICEFailed, "restarting did not help")
 		return
 	}
-	m.restarts = append(m.restarts, m.now)
 	m.makeOffer(true)
+}
+
+// mayRestart counts a restart against the limit.
+func (m *Machine) mayRestart() bool {
+	m.restarts = within(m.restarts, m.now, restartWindow)
+	if len(m.restarts) >= maxRestarts {
+		return false
+	}
+	m.restarts = append(m.restarts, m.now)
+	return true
+}
+
+// restartAsked renews ICE of a connection that may work. Beyond the limit the
+// wish is dropped: should the connection break, that is dealt with.
+func restartAsked(m *Machine, _ *Event) {
+	c := m.call
+	switch {
+	case !c.outgoing || c.restarting:
+	case !c.established || c.exchange != stable:
+		c.restartAsked = true
+	case m.mayRestart():
+		m.makeOffer(true)
+	}
 }
 
 // giveUp: no media for too long.

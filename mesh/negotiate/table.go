@@ -31,6 +31,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stale,
 		LocalCandidates: stale,
 		OfferWanted:     ignore,
+		RestartWanted:   ignore,
+		OwnStreams:      ignore,
 
 		ConnConnected:    stale,
 		ConnDisconnected: stale,
@@ -72,6 +74,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stale,
 		LocalCandidates: stale,
 		OfferWanted:     ignore,
+		RestartWanted:   ignore,
+		OwnStreams:      ignore,
 
 		ConnConnected:    stale,
 		ConnDisconnected: stale,
@@ -113,6 +117,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stale,
 		LocalCandidates: stale,
 		OfferWanted:     ignore,
+		RestartWanted:   ignore,
+		OwnStreams:      ignore,
 
 		ConnConnected:    stale,
 		ConnDisconnected: stale,
@@ -155,6 +161,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stepFailed,
 		LocalCandidates: gathered,
 		OfferWanted:     exchangeStep,
+		RestartWanted:   restartAsked,
+		OwnStreams:      tellStreams,
 
 		ConnConnected:    connected,
 		ConnDisconnected: ignore,
@@ -196,6 +204,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stepFailed,
 		LocalCandidates: gathered,
 		OfferWanted:     exchangeStep,
+		RestartWanted:   restartAsked,
+		OwnStreams:      tellStreams,
 
 		ConnConnected:    ignore,
 		ConnDisconnected: lost,
@@ -237,6 +247,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stepFailed,
 		LocalCandidates: gathered,
 		OfferWanted:     exchangeStep,
+		RestartWanted:   restartAsked,
+		OwnStreams:      tellStreams,
 
 		ConnConnected:    connected,
 		ConnDisconnected: ignore,
@@ -279,6 +291,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stepFailed,
 		LocalCandidates: gathered,
 		OfferWanted:     exchangeStep,
+		RestartWanted:   ignore,
+		OwnStreams:      ignore,
 
 		ConnConnected:    ignore,
 		ConnDisconnected: part,
@@ -320,6 +334,8 @@ var table = [stateCount][eventCount]func(*Machine, *Event){
 		StepFailed:      stale,
 		LocalCandidates: stale,
 		OfferWanted:     ignore,
+		RestartWanted:   ignore,
+		OwnStreams:      ignore,
 
 		ConnConnected:    stale,
 		ConnDisconnected: stale,
