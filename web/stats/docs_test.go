@@ -12,7 +12,7 @@ func TestDocs_ListEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, of := range []any{Status{}, Party{}, Link{}} {
+	for _, of := range []any{Status{}, Party{}, Link{}, Calls{}, Upstream{}, Forwarding{}, ForwardSession{}, ForwardParty{}, ForwardTrack{}, ForwardShare{}, ForwardWay{}} {
 		kind := reflect.TypeOf(of)
 		for i := range kind.NumField() {
 			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")

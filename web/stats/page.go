@@ -86,8 +86,8 @@ func (p *Page) publish() {
 	}
 }
 
-// Handler serves the page at /, its files, /status.json and the socket
-// /status/feed.
+// Handler serves the page at /status, its files below that, /status.json and
+// the socket /status/feed.
 func (p *Page) Handler() http.Handler {
 	assets, err := fs.Sub(files, "page")
 	if err != nil {
@@ -96,7 +96,8 @@ func (p *Page) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status.json", p.serveJSON)
 	mux.HandleFunc("GET /status/feed", p.serveFeed)
-	mux.Handle("GET /", http.FileServerFS(assets))
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, assets, "index.html") })
+	mux.Handle("GET /status/", http.StripPrefix("/status", http.FileServerFS(assets)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		header.Set("Content-Security-Policy", contentSecurityPolicy)

@@ -15,7 +15,7 @@ type Status struct {
 	Started time.Time `json:"started"`
 	Taken   time.Time `json:"taken"`
 	// Homeserver is the base URL clients use, ServerName the part of user IDs
-	// after the colon; Lobby is an alias or empty.
+	// after the colon, if that is ours to say; Lobby is an alias or empty.
 	Homeserver string `json:"homeserver"`
 	ServerName string `json:"server_name"`
 	Lobby      string `json:"lobby,omitempty"`
@@ -24,6 +24,45 @@ type Status struct {
 	Rooms         int     `json:"rooms"`
 	DelayedEvents int     `json:"delayed_events"`
 	Parties       []Party `json:"parties"`
+	Calls         Calls   `json:"calls"`
+	// Upstream is about a homeserver that we stand in front of; nil without.
+	Upstream *Upstream `json:"upstream,omitempty"`
+	// Forwarding is what is passed on between others; nil if nothing is to be.
+	Forwarding *Forwarding `json:"forwarding,omitempty"`
+}
+
+// Upstream is what we add to a homeserver of others. Its address is none of
+// the viewers' business.
+type Upstream struct {
+	// Answers says whether it answered when it was last looked at, nil before
+	// that; Adds what it lacked then: "delayed events", "transports".
+	Answers *bool    `json:"answers"`
+	Adds    []string `json:"adds"`
+	// Waiting are delayed events that are not due, Tokens those that are kept
+	// to send them with, one for each device.
+	Waiting int `json:"events_waiting"`
+	Tokens  int `json:"tokens_kept"`
+	// Sent and Failed count delayed events since the start; MostLateMs is how
+	// long after its time one was sent at worst.
+	Sent       uint64 `json:"events_sent"`
+	Failed     uint64 `json:"events_failed"`
+	MostLateMs int64  `json:"most_late_ms"`
+}
+
+// Calls counts what goes on on the call page.
+type Calls struct {
+	// Links are the calls that can be joined, the lobby not among them.
+	Links int `json:"links_made"`
+	// Sockets are browsers that are connected; Seats the guests' devices, of
+	// which Away have no browser at the moment; Rooms the calls they are in.
+	Sockets int `json:"sockets"`
+	Seats   int `json:"seats"`
+	Away    int `json:"away"`
+	Rooms   int `json:"calls_now"`
+	// Refused sockets came from pages of other sites or were too many; Dropped
+	// ones were too slow, silent, too large or too fast.
+	Refused uint64 `json:"refused"`
+	Dropped uint64 `json:"dropped"`
 }
 
 // Party is one device of this process in one call.
@@ -36,7 +75,9 @@ type Party struct {
 	MediaPort int `json:"media_port,omitempty"`
 	// Trouble says in words why the call is not as it should be.
 	Trouble string `json:"trouble,omitempty"`
-	Links   []Link `json:"links"`
+	// Way says in words by which way media come, where that is not direct to all.
+	Way   string `json:"way,omitempty"`
+	Links []Link `json:"links"`
 }
 
 // Link is one party's view of one remote device. Rates are means over the
@@ -59,10 +100,25 @@ type Link struct {
 	BytesOut uint64 `json:"bytes_out"`
 	// Media says what arrives, such as "VP8 320x180" and "Opus".
 	Media []string `json:"media"`
+	// Layers are the encodings of the picture that arrive, the smallest first,
+	// such as "q 320x180"; more than one with simulcast.
+	Layers []string `json:"layers"`
+	// Sends says which layer of our picture is sent, and in a word why nothing better;
+	// Carries what is thought of the way. Both are absent where nothing is estimated.
+	Sends   string      `json:"sends,omitempty"`
+	Carries *ForwardWay `json:"carries,omitempty"`
 	// Path is the way media takes, this end first: "host ⇄ relay, udp".
 	Path string `json:"path"`
-	// Encrypted tells whether the negotiation was authenticated by Olm.
+	// Behind is the member by which the peer's media come; "" for one that is
+	// connected to. What is told of the connection is that of the way to it.
+	Behind string `json:"behind,omitempty"`
+	// Encrypted tells whether the negotiation was authenticated by Olm; of one with
+	// Behind whether frames are sealed with keys that came so, and Behind has none.
 	Encrypted bool `json:"encrypted"`
+	// FramesOpened counts the peer's frames that were opened, where frames are
+	// encrypted from end to end; Unread says why they cannot be read.
+	FramesOpened uint64 `json:"frames_opened,omitempty"`
+	Unread       string `json:"unread,omitempty"`
 	// MessagesSent and MessagesReceived count to-device messages of the pair.
 	MessagesSent     int `json:"messages_sent"`
 	MessagesReceived int `json:"messages_received"`

@@ -5,7 +5,7 @@ const historyLength = 60;
 const history = new Map(); // "from to" → incoming bit rates, newest last
 
 function connect(delay = 500) {
-  const url = new URL("status/feed", location.href);
+  const url = new URL("/status/feed", location.href);
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url);
   socket.onmessage = (event) => { delay = 500; show(JSON.parse(event.data)); };
@@ -22,11 +22,12 @@ function show(status) {
   say(headline(status, links));
   drawMesh(status.parties, links);
   fillTable(links);
+  fillForwarding(status.forwarding);
   document.querySelector(".homeserver").textContent = status.homeserver;
   document.getElementById("join").textContent = joinCommand(status);
   document.getElementById("facts").textContent =
     `meshfocus ${status.version} · server name ${status.server_name} · media ports ${status.parties.map((party) => party.media_port).join(", ") || "–"} · ` +
-    `${count(status.users, "user")}, ${count(status.rooms, "room")} · up ${duration(Date.parse(status.taken) - Date.parse(status.started))}`;
+    `${count(status.users, "user")}, ${count(status.rooms, "room")}, ${guests(status.calls)}${upstream(status.upstream)} · up ${duration(Date.parse(status.taken) - Date.parse(status.started))}`;
 }
 
 function headline(status, links) {
@@ -40,6 +41,23 @@ function headline(status, links) {
 function joinCommand(status) {
   const register = `curl -s -X POST ${status.homeserver}/_matrix/client/v3/register \\\n  -d '{"username":"me","password":"choose-one","auth":{"type":"m.login.dummy"}}'`;
   return `${register}\nMESHFOCUS_PASSWORD=choose-one meshfocus join --homeserver ${status.homeserver} \\\n  --user @me:${status.server_name} --record out '${status.lobby ?? "ROOM"}'`;
+}
+
+function guests(calls) {
+  const away = calls.away ? `, ${calls.away} of them away` : "";
+  return `${count(calls.seats, "guest")} in ${count(calls.calls_now, "call")}${away}, ${count(calls.links_made, "link")} to calls`;
+}
+
+// upstream says what is kept for a homeserver that we stand in front of.
+function upstream(front) {
+  if (!front) return "";
+  return ` · in front of a homeserver that ${front.answers === false ? "does not answer" : "answers"}, ${count(front.events_waiting, "delayed event")}`;
+}
+
+// received says what arrives: the layers where a sender sends several.
+function received(link) {
+  const media = (link.media ?? []).join(", ") || "–";
+  return (link.layers ?? []).length > 1 ? `${media} of ${link.layers.join(" + ")}` : media;
 }
 
 function say(text, gone = false) {
@@ -122,7 +140,7 @@ function fillTable(links) {
       [short(link.from)], [short(link.peer)], [state, `state ${grade(link.state)}`],
       [rate(link.in_bits_per_second), "number"], [rate(link.out_bits_per_second), "number"],
       [milliseconds(link.rtt_ms), "number"], [`${loss.toFixed(1)} %`, "number"],
-      [(link.media ?? []).join(", ") || "–"], [link.path || "–"],
+      [received(link)], [(link.path || "–") + (link.behind ? `, through ${short(link.behind)}` : "")],
     ];
     for (const [text, kind] of cells) {
       const cell = document.createElement("td");
@@ -130,7 +148,7 @@ function fillTable(links) {
       if (kind) cell.className = kind;
       row.append(cell);
     }
-    row.title = `${link.from} → ${link.peer}\nsignalling ${link.encrypted ? "encrypted and authenticated" : "in clear text"}, ` +
+    row.title = `${link.from} → ${link.peer}\n${secrecy(link)}, ` +
       `${link.messages_sent} messages sent, ${link.messages_received} received, connected in ${link.connect_ms} ms`;
     const cell = document.createElement("td");
     cell.append(spark(history.get(`${link.from} ${link.peer}`) ?? []));
@@ -145,6 +163,50 @@ function fillTable(links) {
     rows.push(row);
   }
   document.getElementById("links").replaceChildren(...rows);
+}
+
+// secrecy says who could see and hear what goes over a link.
+function secrecy({ behind, encrypted }) {
+  if (!behind) return `signalling ${encrypted ? "encrypted and authenticated" : "in clear text"}`;
+  return `through ${behind}, which ${encrypted ? "has no key: frames are encrypted from end to end" : "could see and hear it"}`;
+}
+
+// fillForwarding shows who sends what by way of this process, and who gets what.
+function fillForwarding(forwarding) {
+  document.getElementById("forwarding").hidden = !forwarding;
+  if (!forwarding) return;
+  const waiting = forwarding.calls_waiting ? `; ${count(forwarding.calls_waiting, "call")} without, because there are too many` : "";
+  document.getElementById("forwarding-words").textContent =
+    `What others send is passed on in ${count(forwarding.sessions.length, "session")}, on port ${forwarding.port}${waiting}.`;
+  document.getElementById("forwarded").replaceChildren(...forwarding.sessions.flatMap((session) => session.forwarded_parties.map((party) => {
+    const row = document.createElement("tr");
+    const speaks = session.speaker === party.party ? " (speaks)" : "";
+    for (const text of [session.session, short(party.party) + speaks, party.state, party.sends.map(sent).join("; ") || "–", party.gets.map(got).join("; ") || "–", carries(party.carries)]) {
+      const cell = document.createElement("td");
+      cell.textContent = text;
+      row.append(cell);
+    }
+    return row;
+  })));
+}
+
+function sent(track) {
+  const what = track.kind === "audio" ? "sound" : track.for;
+  return `${what}${track.muted ? ", muted" : ""} ${track.layers.join(" + ")} to ${track.readers}`;
+}
+
+function got(share) {
+  const lost = share.lost_in_percent >= 0.1 ? `, ${share.lost_in_percent.toFixed(1)} % lost` : "";
+  const because = share.because && !share.because.startsWith("the best") ? ` (${share.because})` : "";
+  return `${short(share.owner)} ${share.layer || "nothing yet"}${lost}${because}`;
+}
+
+// carries says what is thought of the way to a device.
+function carries(way) {
+  if (!way) return "–";
+  const queue = way.queue_ms >= 1 ? `, queue ${Math.round(way.queue_ms)} ms` : "";
+  const lost = way.dropped_in_percent >= 0.1 ? `, ${way.dropped_in_percent.toFixed(1)} % lost` : "";
+  return `${Math.round(way.estimate_bits_per_second / 1000)} kbit/s (${way.why})${queue}${lost}`;
 }
 
 function spark(rates) {
