@@ -1,0 +1,314 @@
+package congestion
+
+import (
+	"time"
+
+	"meshfocus/focus/allocate"
+	"meshfocus/focus/egress"
+	"meshfocus/focus/feedback"
+	"meshfocus/focus/history"
+	"meshfocus/focus/pacer"
+	"meshfocus/focus/packet"
+	"meshfocus/internal/simnet/discrete"
+	"meshfocus/internal/unit"
+	"meshfocus/simulcast"
+)
+
+// lookEvery is how often the focus looks after its layers without feedback.
+const lookEvery = 20 * time.Millisecond
+
+// focus is what forwards to the one subscriber: layers chosen by allocate, packets
+// by simulcast, sent by egress, as package focus does with them.
+type focus struct {
+	stage     *stage
+	path      *egress.Path[int] // of indices of items
+	allocator *allocate.Allocator
+	tracks    []*forwarded
+	demands   []allocate.Demand
+	sound     unit.Instant // next
+	looked    unit.Instant
+	asleep    unit.Instant
+
+	samples []focusSample
+}
+
+// focusSample is taken with each look.
+type focusSample struct {
+	at              unit.Instant
+	estimate, taken unit.BitRate
+}
+
+// forwarded is one track of the subscriber.
+type forwarded struct {
+	index     int
+	publisher *publisher
+	source    *simulcast.Source
+	output    *simulcast.Output
+	meters    [len(layerRates)]allocate.Meter
+	ladder    allocate.Ladder
+	keys      feedback.KeyFrames
+	sent      *history.Sent[int]
+	share     allocate.Share
+	epoch     int // counts switches
+	order     int // counts pictures forwarded
+	picture   *picture
+	packets   int // of the picture, so far
+
+	// What happened, for the metrics.
+	begun   []begun
+	changes []change
+}
+
+// begun is a key frame with which a layer was entered.
+type begun struct {
+	at    unit.Instant
+	layer int8
+}
+
+// change is another layer that is forwarded.
+type change struct {
+	at       unit.Instant
+	from, to simulcast.Layer
+}
+
+func newFocus(st *stage) *focus {
+	f := &focus{
+		stage: st, allocator: allocate.New(allocate.Config{}), asleep: unit.Far,
+		path: egress.New[int](egress.Config{Padding: packetMost}),
+	}
+	for i, p := range st.publishers {
+		t := &forwarded{
+			index: i, publisher: p, source: simulcast.NewSource(vpxClock),
+			output: simulcast.NewOutput(uint16(p.luck.Uint32()), p.luck.Uint32()), sent: history.NewSent[int](2048),
+			share: allocate.Share{Shed: allocate.Everything, Layer: simulcast.None},
+		}
+		f.tracks = append(f.tracks, t)
+		f.demands = append(f.demands, allocate.Demand{
+			Key: uint64(i), Priority: allocate.Visible, Ladder: &t.ladder, Most: simulcast.Layer{Spatial: 127, Temporal: 127},
+		})
+	}
+	f.sound = discrete.Start
+	return f
+}
+
+// begin is when the subscriber comes.
+func (f *focus) begin(now unit.Instant) { f.Wake(now) }
+
+// take gets a packet of a track.
+func (f *focus) take(track int, p *simulcast.Packet, pic *picture, size int, now unit.Instant) {
+	t := f.tracks[track]
+	t.meters[p.Stream].Count(allocate.Arrived{Bytes: size, Temporal: p.Info.Temporal, Begins: p.Info.Start, Key: pic.key}, now)
+	t.source.Observe(p)
+	if now < discrete.Start {
+		return
+	}
+	if p.Info.Key {
+		t.keys.Started(int8(p.Stream), now)
+	}
+	before := t.output.Selector.Current(t.source)
+	out := t.output.Next(t.source, p)
+	after := t.output.Selector.Current(t.source)
+	if before != after {
+		t.changes = append(t.changes, change{now, before, after})
+	}
+	if out.Verdict == simulcast.Drop {
+		return
+	}
+	if out.Verdict == simulcast.Switch {
+		if before.Spatial > int8(p.Stream) || before == simulcast.None {
+			f.path.Drop(uint32(track))
+		}
+		t.epoch++
+		t.begun = append(t.begun, begun{now, int8(p.Stream)})
+		f.path.Cancel(func(id int) bool { return f.left(t, id) })
+	}
+	if t.picture != pic {
+		t.order++
+		t.picture, pic.order, t.packets = pic, t.order, 0
+	}
+	id := f.stage.add(item{
+		kind: discrete.Video, track: track, sequence: out.Sequence, picture: pic, size: size, captured: now, epoch: t.epoch,
+		index: t.packets, enters: out.Verdict == simulcast.Switch,
+	})
+	t.packets++
+	f.path.Put(id, size, pacer.Video, egress.Frame{
+		Track: uint32(track), ID: out.Timestamp, Temporal: uint8(pic.temporal), Key: pic.key,
+	}, now)
+	f.send(now)
+	if out.Verdict == simulcast.Switch {
+		f.look(now)
+	}
+}
+
+func (st *stage) add(i item) int {
+	st.items = append(st.items, i)
+	return len(st.items) - 1
+}
+
+// Wake looks after layers, makes sound, and sends what may leave.
+func (f *focus) Wake(now unit.Instant) {
+	if now >= f.asleep {
+		f.asleep = unit.Far
+	}
+	for f.sound <= now {
+		id := f.stage.add(item{kind: discrete.Sound, track: -1, size: soundBytes, captured: f.sound})
+		f.path.Put(id, soundBytes, pacer.Sound, egress.Frame{}, now)
+		f.sound = f.sound.Add(soundEvery)
+	}
+	if now.Sub(f.looked) >= lookEvery {
+		f.look(now)
+	}
+	f.send(now)
+}
+
+// look asks the allocator who gets what, and has it so.
+func (f *focus) look(now unit.Instant) {
+	f.looked = now
+	for i, t := range f.tracks {
+		var offers allocate.Offers
+		for s := range t.meters {
+			t.meters[s].Offers(&offers[s], now)
+		}
+		t.ladder.Build(&offers)
+		f.demands[i].Current = t.output.Selector.Current(t.source)
+	}
+	e := f.path.Estimate()
+	answers := f.allocator.Allocate(allocate.Budget{
+		Estimate: e.Rate, Confirmed: e.Confirmed, Sound: layeredSound, Loss: e.Loss,
+	}, f.demands, now)
+	for i, t := range f.tracks {
+		f.steer(t, answers[i], now)
+	}
+	f.path.Demand(f.allocator.Want().Most)
+	f.samples = append(f.samples, focusSample{now, e.Rate, f.allocator.Want().Now})
+}
+
+// steer has a track be what was answered.
+func (f *focus) steer(t *forwarded, s allocate.Share, now unit.Instant) {
+	t.output.Selector.Aim(s.Layer)
+	t.output.Selector.Shed(s.Shed)
+	begins := t.share.Shed == allocate.Everything && s.Shed != allocate.Everything
+	if t.share = s; begins {
+		f.path.Cancel(func(id int) bool { return f.left(t, id) })
+	}
+	if s.Shed < 0 {
+		f.path.Drop(uint32(t.index))
+	}
+	f.want(t, now)
+}
+
+// left reports whether what is sent again is of a layer that was left, or is about
+// to be.
+func (f *focus) left(t *forwarded, id int) bool {
+	i := &f.stage.items[id]
+	return i.track == t.index && (i.epoch < t.epoch || t.share.Shed != allocate.Everything)
+}
+
+// want asks for the key frame that a track waits for.
+func (f *focus) want(t *forwarded, now unit.Instant) {
+	if stream, ok := t.output.Selector.Waiting(t.source); ok {
+		t.keys.Want(int8(stream))
+	} else {
+		for s := range t.meters {
+			t.keys.Forget(int8(s))
+		}
+	}
+	if t.keys.Due(0, pictureTime, now) != 0 {
+		t.publisher.ask(now)
+	}
+}
+
+// send lets everything leave that may, and sleeps until something is due.
+func (f *focus) send(now unit.Instant) {
+	for {
+		id, d, ok := f.path.Take(now)
+		if !ok {
+			break
+		}
+		f.leave(id, d, now)
+	}
+	for _, ok := f.path.Discarded(); ok; _, ok = f.path.Discarded() {
+		continue
+	}
+	for id, ok := f.path.Wanted(); ok; id, ok = f.path.Wanted() {
+		t := f.tracks[id]
+		if current := t.output.Selector.Current(t.source); current.Spatial >= 0 {
+			t.keys.Want(current.Spatial)
+		}
+		if t.keys.Due(0, pictureTime, now) != 0 {
+			t.publisher.ask(now)
+		}
+	}
+	f.sleep(now)
+}
+
+// leave puts a packet on the path.
+func (f *focus) leave(id int, d egress.Departure, now unit.Instant) {
+	if d.Padding > 0 {
+		f.stage.forward.Put(Packet{Kind: discrete.Padding, Size: d.Padding, Number: int64(d.Number), Probe: d.Probe}, now)
+		return
+	}
+	i := &f.stage.items[id]
+	if i.kind == discrete.Video {
+		t := f.tracks[i.track]
+		t.sent.Add(i.sequence, packet.Handle{}, id)
+		if i.enters {
+			t.sent.Border(i.sequence)
+		}
+	}
+	f.stage.forward.Put(Packet{
+		Kind: i.kind, Size: i.size, Number: int64(d.Number), Probe: d.Probe, Frame: int64(id), Captured: i.captured,
+	}, now)
+}
+
+func (f *focus) sleep(now unit.Instant) {
+	next := f.path.Next()
+	if next <= now { // it has just been asked
+		next = now.Add(100 * time.Microsecond)
+	}
+	if at := min(next, f.sound, f.looked.Add(lookEvery)); at < f.asleep {
+		f.asleep = at
+		f.stage.clock.At(at, f)
+	}
+}
+
+// heard takes what the viewer says.
+func (f *focus) heard(p *Packet, now unit.Instant) {
+	if p.Body == nil {
+		f.told(&f.stage.words[p.Frame], now)
+		f.send(now)
+		return
+	}
+	compound := feedback.Read(p.Body)
+	for m, ok := compound.Next(); ok; m, ok = compound.Next() {
+		f.path.Heard(m, now)
+	}
+	f.look(now)
+	f.send(now)
+}
+
+// told answers a request for a key frame, or for what is missing.
+func (f *focus) told(w *word, now unit.Instant) {
+	t := f.tracks[w.track]
+	roundTrip := f.path.Estimate().RoundTrip
+	if w.key {
+		if current := t.output.Selector.Current(t.source); current.Spatial >= 0 {
+			t.keys.Complain(current.Spatial, roundTrip, now)
+		}
+		if t.keys.Due(0, pictureTime, now) != 0 {
+			t.publisher.ask(now)
+		}
+		return
+	}
+	for _, sequence := range w.missing {
+		again, outcome := t.sent.Again(sequence, roundTrip, now)
+		if outcome != history.Resend || f.left(t, again.Numbers) {
+			continue
+		}
+		was := f.stage.items[again.Numbers]
+		was.kind, was.of, was.size = discrete.Repair, again.Numbers, was.size+2
+		for range f.path.Copies(was.picture.need()) {
+			f.path.Put(f.stage.add(was), was.size, pacer.Repair, egress.Frame{}, now)
+		}
+	}
+}

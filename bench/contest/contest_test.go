@@ -1,0 +1,192 @@
+package contest
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meshfocus/bench/party"
+	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
+	"meshfocus/bench/rival/door"
+	"meshfocus/bench/rival/plain"
+	"meshfocus/bench/scenario"
+	"meshfocus/focus/transport/srtp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// inside is the plain forwarder in this process, so that the test needs no
+// program: what it "uses" is ours.
+type inside struct{ name string }
+
+func (i inside) Name() string { return i.name }
+
+func (i inside) Version(context.Context) (string, error) {
+	if i.name == "missing" {
+		return "", rival.ErrMissing
+	}
+	return "inside", nil
+}
+
+func (i inside) Start(context.Context, rival.Place, rival.Options) (rival.Server, error) {
+	if i.name == "broken" {
+		return nil, errors.New("it fell over")
+	}
+	forwarder, err := plain.New()
+	if err != nil {
+		return nil, err
+	}
+	server := httptest.NewServer(door.Handler(forwarder))
+	return &served{forwarder: forwarder, server: server, client: door.Client{URL: server.URL}}, nil
+}
+
+type served struct {
+	forwarder *plain.Forwarder
+	server    *httptest.Server
+	client    door.Client
+}
+
+func (s *served) Publish(ctx context.Context, end *party.End) error {
+	return s.bring(ctx, end, func(offer string) (string, error) { return s.client.Publish(ctx, "r", end.Name, offer) })
+}
+
+func (s *served) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
+	var names []string
+	for _, publisher := range from {
+		names = append(names, publisher.Name)
+	}
+	return s.bring(ctx, end, func(offer string) (string, error) {
+		return s.client.Subscribe(ctx, "r", end.Name, names, end.Layer, offer)
+	})
+}
+
+func (s *served) bring(ctx context.Context, end *party.End, by func(string) (string, error)) error {
+	offer, err := end.Offer(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := by(offer)
+	if err != nil {
+		return err
+	}
+	return end.Accept(answer)
+}
+
+func (s *served) Allocations(ctx context.Context) (uint64, bool) {
+	usage, err := s.client.Usage(ctx)
+	return usage.Allocations, err == nil
+}
+
+func (s *served) PID() int { return os.Getpid() }
+
+func (s *served) Stop() error {
+	s.server.Close()
+	return s.forwarder.Close()
+}
+
+// TestRun_MeasuresByTurns runs every kind of scenario, tiny, twice.
+func TestRun_MeasuresByTurns(t *testing.T) {
+	small := scenario.Scenario{
+		Name: "even", Kind: scenario.Cost, Publishers: 1, Subscribers: 2, Rate: 60, Burst: 1, Profile: srtp.AES128GCM, Lanes: 1,
+		Rivals: []string{"pion", "missing", "broken"},
+	}
+	memory := small
+	memory.Name, memory.Kind, memory.Rivals = "memory", scenario.Memory, nil
+	var said sync.Map
+	var rounds []report.Round
+	err := Run(t.Context(), Config{
+		Scenarios: []scenario.Scenario{small, memory},
+		Rivals:    []rival.Rival{inside{report.Ours}, inside{"pion"}, inside{"missing"}, inside{"broken"}},
+		Rounds:    2, Warm: 50 * time.Millisecond, Measure: 300 * time.Millisecond, Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		Took: func(r report.Round) error { rounds = append(rounds, r); return nil },
+		Say:  func(format string, _ ...any) { said.Store(format, true) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, r := range rounds {
+		order = append(order, r.Scenario+"/"+r.Rival)
+		switch {
+		case r.Rival == "broken":
+			if !strings.Contains(r.Invalid, "fell over") {
+				t.Errorf("broken counts: %+v", r)
+			}
+		case r.Invalid != "":
+			// The machine may be too busy for it; that is what it is to say.
+			t.Logf("%s, %s: %s", r.Scenario, r.Rival, r.Invalid)
+		case r.Forwarded == 0 || r.P99Micros == 0 || !r.Told || r.Version != "inside":
+			t.Errorf("%+v", r)
+		}
+	}
+	if got, want := strings.Join(order, " "), "even/ours even/pion even/broken even/ours even/pion even/broken memory/ours memory/ours"; got != want {
+		t.Errorf("measured %s, want %s", got, want)
+	}
+}
+
+func TestRun_EndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := Run(ctx, Config{
+		Scenarios: scenario.All(), Rivals: []rival.Rival{inside{report.Ours}}, Rounds: 1,
+		Took: func(report.Round) error { return nil }, Say: func(string, ...any) {},
+		Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestLeft_Guesses(t *testing.T) {
+	if got := left(time.Minute, 2, 5); got != ", about 1m30s left" {
+		t.Errorf("%q", got)
+	}
+	if got := left(time.Minute, 5, 5); got != "" {
+		t.Errorf("in the end %q", got)
+	}
+}
+
+func TestSpan_KnowsWhoWasTheLimit(t *testing.T) {
+	fine := func() span {
+		return span{
+			seconds: 2, copies: 50, sample: 1,
+			counts: party.Counts{Sent: 1000, Received: 50_000, Opened: 3000, Latency: &report.Histogram{}, Lateness: &report.Histogram{}},
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*span)
+		want   string
+	}{
+		{"nobody", func(*span) {}, ""},
+		{"nothing arrived", func(s *span) { s.counts.Received = 0 }, "0 arrived"},
+		{"unsent", func(s *span) { s.counts.Skipped = 10 }, "could not send 10 of 1010"},
+		{"no room", func(s *span) { s.then.overflows = 100 }, "no room for 100"},
+		{"late", func(s *span) { s.counts.Lateness.Add(time.Second) }, "late by"},
+		{"unreadable", func(s *span) { s.counts.Broken = 100 }, "could not be read"},
+	} {
+		s := fine()
+		c.change(&s)
+		err := s.fault()
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	s := fine()
+	if s.loss() != 0 || s.rate() != 25_000 {
+		t.Errorf("loss %v at %v/s", s.loss(), s.rate())
+	}
+	s.sample, s.counts.Received = 16, 50_000*15/16/16
+	if got := s.loss(); got < 0.06 || got > 0.065 {
+		t.Errorf("of a sample a loss of %v, want a sixteenth", got)
+	}
+}

@@ -1,0 +1,221 @@
+package contest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"meshfocus/bench/party"
+	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
+	"meshfocus/bench/scenario"
+)
+
+const (
+	// idle is the rate while parties come in, a second and publisher: enough for
+	// servers that wait for media before they tell others of it.
+	idle = 30
+	// entering is how long it may take until everybody receives.
+	entering = 90 * time.Second
+	// tries are how often a server may try to keep up with a rate.
+	tries = 2
+	// refreshed: key frames come so often while parties come in.
+	refreshed = 300 * time.Millisecond
+)
+
+// match is one round under way.
+type match struct {
+	config   Config
+	scenario scenario.Scenario
+	result   *report.Round
+	server   rival.Server
+	load     *party.Load
+	alone    uint64 // memory with publishers only
+	// background is the allocations in a second of connections that carry next to
+	// nothing: ICE asks each every two seconds whether it is still wanted.
+	background float64
+	last       *party.End // that came in
+}
+
+// enter starts a server and brings everybody in.
+func (m *match) enter(ctx context.Context, r rival.Rival) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, entering)
+	defer cancel()
+	s := m.scenario
+	if m.server, err = r.Start(ctx, m.config.place(s), rival.Options{Tick: s.Tick, Lanes: s.Lanes}); err != nil {
+		return err
+	}
+	if m.load, err = party.New(party.Config{Address: m.config.Address, Profile: s.Profile, Sample: s.Sample, Layers: s.Layers, Lose: s.Lose}); err != nil {
+		return err
+	}
+	publishers, err := m.publish(ctx)
+	if err != nil {
+		return err
+	}
+	if s.Kind == scenario.Memory {
+		wait(ctx, m.config.Warm)
+		usage, err := rival.UsageOf(m.server.PID())
+		if err != nil {
+			return err
+		}
+		m.alone = usage.Memory
+	}
+	return m.subscribe(ctx, publishers)
+}
+
+// publish brings the publishers in, who begin to send a little.
+func (m *match) publish(ctx context.Context) (publishers []*party.End, err error) {
+	for i := range m.scenario.Publishers {
+		end, err := m.load.Publisher(fmt.Sprintf("publisher%d", i))
+		if err != nil {
+			return nil, err
+		}
+		if err := m.server.Publish(ctx, end); err != nil {
+			return nil, err
+		}
+		if err := end.Connected(ctx); err != nil {
+			return nil, err
+		}
+		m.load.Pace(idle, 1)
+		publishers = append(publishers, end)
+	}
+	return publishers, nil
+}
+
+// subscribe brings the subscribers in and waits until all of them receive.
+func (m *match) subscribe(ctx context.Context, publishers []*party.End) error {
+	for i := range m.scenario.Subscribers {
+		end, err := m.load.Subscriber(fmt.Sprintf("subscriber%d", i), m.scenario.Publishers)
+		if err != nil {
+			return err
+		}
+		end.Layer = m.scenario.Layer(i)
+		if err := m.server.Subscribe(ctx, end, publishers); err != nil {
+			return err
+		}
+		m.last = end
+	}
+	if err := m.load.Connected(ctx); err != nil {
+		return err
+	}
+	for {
+		streams := m.load.Counts().Streams
+		if streams >= m.scenario.Streams() {
+			return m.load.Sample()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("only %d of %d streams arrive: %w", streams, m.scenario.Streams(), ctx.Err())
+		}
+		m.load.Refresh()
+		wait(ctx, refreshed)
+	}
+}
+
+// cost measures at the scenario's rate.
+func (m *match) cost(ctx context.Context) error {
+	if _, told := m.server.Allocations(ctx); told {
+		quiet, err := m.watch(ctx, m.config.Warm)
+		if err != nil {
+			return err
+		}
+		m.background = float64(quiet.then.allocations-quiet.before.allocations) / quiet.seconds
+	}
+	m.load.Pace(m.scenario.Rate, m.scenario.Burst)
+	wait(ctx, m.config.Warm)
+	span, err := m.watch(ctx, m.config.Measure)
+	if err != nil {
+		return err
+	}
+	m.note(span)
+	return span.fault()
+}
+
+// search looks for the capacity. What was too much is tried once more in the
+// end, and if it is not any more, the search goes on from there.
+func (m *match) search(ctx context.Context) error {
+	search := scenario.NewSearch(m.scenario.Rate)
+	var limit error
+	for again := true; again && ctx.Err() == nil; {
+		for rate, more := search.Next(); more && ctx.Err() == nil; rate, more = search.Next() {
+			kept, fault, err := m.try(ctx, rate)
+			if err != nil {
+				return err
+			}
+			if !kept {
+				limit = fault // of the lowest rate that was too high, in the end
+			}
+			m.config.Say("  %s, %s: %.0f packets/s %s", m.scenario.Name, m.result.Rival, rate*float64(m.scenario.Streams()), verdict(kept, fault))
+			search = search.Tried(kept)
+		}
+		if search.Found() == 0 {
+			return errors.Join(errors.New("it keeps up with nothing"), limit)
+		}
+		kept, fault, err := m.try(ctx, search.TooMuch())
+		if err != nil {
+			return err
+		}
+		if again, limit = kept, fault; kept {
+			search = search.Reopened()
+		}
+	}
+	return limit
+}
+
+// verdict says in words how a try went.
+func verdict(kept bool, fault error) string {
+	switch {
+	case kept:
+		return "arrive"
+	case fault != nil:
+		return "cannot be had: " + fault.Error()
+	}
+	return "are too much"
+}
+
+// try sees whether the server keeps up with a rate, and notes it if so. What
+// else the machine does may spoil a try, so it has some. The fault is that of
+// the parties if the server had no chance to fail.
+func (m *match) try(ctx context.Context, rate float64) (kept bool, fault, err error) {
+	lost := false
+	for range tries {
+		m.load.Pace(rate, m.scenario.Burst)
+		wait(ctx, m.config.Warm/2)
+		span, err := m.watch(ctx, m.config.Measure/2)
+		if err != nil || ctx.Err() != nil {
+			return false, nil, err
+		}
+		switch fault = span.fault(); {
+		case fault == nil && span.loss() <= scenario.MaxLoss:
+			m.note(span)
+			m.result.PerSecond = span.rate()
+			return true, nil, nil
+		case fault == nil:
+			lost = true
+		}
+	}
+	if lost {
+		fault = nil
+	}
+	return false, fault, nil
+}
+
+// leave ends everything.
+func (m *match) leave() error {
+	var errs []error
+	if m.load != nil {
+		errs = append(errs, m.load.Close())
+	}
+	if m.server != nil {
+		errs = append(errs, m.server.Stop())
+	}
+	return errors.Join(errs...)
+}
+
+// wait lets a time pass.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,225 @@
+package party
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"meshfocus/focus/feedback"
+	"meshfocus/focus/transport/jsep"
+	"meshfocus/focus/transport/link"
+	"meshfocus/focus/transport/srtp"
+	"meshfocus/internal/unit"
+)
+
+// End is one connection of a synthetic participant to a server. Its words are
+// for whoever speaks the server's signalling, its packets are the Load's. Methods
+// may be called from any goroutine.
+type End struct {
+	Name string
+	// Layer is which of a publisher's layers a subscriber is to ask for, 0 the
+	// smallest, where there are several.
+	Layer int
+
+	load   *Load
+	socket *socket
+	port   *link.Port
+	link   *link.Link
+	heard  sync.WaitGroup // the listener
+	// gathered is closed when candidates, the listener's until then, is complete.
+	gathered   chan struct{}
+	candidates []string
+	ready      chan struct{} // closed when keys and path are there
+	failed     chan error    // one
+
+	mu        sync.Mutex
+	session   jsep.Session
+	connected bool // the link was told of the peer
+	wish      jsep.Wish
+	early     []string // candidates that came before the description
+
+	// What the loop goes by; replaced as a whole.
+	wire atomic.Pointer[wire]
+
+	// owned by the loop
+	sources   []*source // none of a subscriber, one for each layer of a publisher
+	transport uint16    // the next transport-wide number
+	sinks     []*sink
+	arrivals  *feedback.Arrivals
+	numbered  uint16       // the transport-wide number that came last
+	telling   unit.Instant // not before this about arrivals
+	reporting unit.Instant // when the next reports leave
+	every     int          // sample, 1 for all
+	rtcp      []byte
+}
+
+// Direction says what an End is for.
+type Direction uint8
+
+// The directions.
+const (
+	Publishes  Direction = iota + 1 // one picture
+	Subscribes                      // to any number of pictures
+)
+
+// newEnd makes an End that wants one picture sent, or so many received.
+func newEnd(load *Load, name string, direction Direction, pictures int) (*End, error) {
+	socket, err := openSocket(load.config.Address)
+	if err != nil {
+		return nil, err
+	}
+	e := &End{
+		Name: name, load: load, socket: socket, every: max(load.config.Sample, 1),
+		gathered: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1), rtcp: make([]byte, 0, longest),
+		session: jsep.New(jsep.Config{
+			ID: rand.Uint64() >> 2, CName: name, Codecs: codecs(), Extensions: extensions(),
+		}),
+	}
+	e.port = link.NewPort(func(datagram []byte, _, remote netip.AddrPort) error { return socket.send(datagram, remote) }, socket.local)
+	e.link, err = link.New(link.Config{Port: e.port, Certificate: load.certificate, Profiles: []srtp.Profile{load.config.Profile}})
+	if err != nil {
+		_ = e.port.Close()
+		socket.close()
+		return nil, err
+	}
+	e.intend(direction, pictures)
+	e.heard.Go(e.listen)
+	if err := e.link.Gather(); err != nil {
+		return nil, errors.Join(err, e.close())
+	}
+	return e, nil
+}
+
+// intend sets what is wanted.
+func (e *End) intend(direction Direction, pictures int) {
+	if direction == Subscribes {
+		for i := range pictures {
+			e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: fmt.Sprintf("picture%d", i), Kind: jsep.Video})
+		}
+		return
+	}
+	for layer := range max(e.load.config.Layers, 1) {
+		e.sources = append(e.sources, newSource(rand.Uint32(), layer, e.load.config.Layers))
+	}
+	first := e.sources[0]
+	track := jsep.Track{Stream: e.Name, ID: e.TrackID(), Sources: []jsep.Source{{SSRC: first.ssrc, RTX: first.again}}}
+	e.wish.Lines = []jsep.Line{{Name: "picture", Kind: jsep.Video, Track: &track, SendOnly: true}}
+}
+
+// Layers says how many encodings a publisher sends, 0 of a subscriber.
+func (e *End) Layers() int { return len(e.sources) }
+
+// TrackID is what a publisher calls its picture.
+func (e *End) TrackID() string { return e.Name + "-picture" }
+
+// Offer writes an offer with all candidates.
+func (e *End) Offer(ctx context.Context) (string, error) {
+	local, err := e.local(ctx)
+	if err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var text string
+	e.session, text, err = e.session.Offer(local, e.wish)
+	return layered(text, e.sources), err
+}
+
+// Accept takes the answer to Offer and begins to connect.
+func (e *End) Accept(text string) error {
+	answer, err := jsep.Read(text)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.session, err = e.session.Accept(answer); err != nil {
+		return err
+	}
+	return e.agreed()
+}
+
+// Answer answers an offer, first or later, with all candidates.
+func (e *End) Answer(ctx context.Context, text string) (string, error) {
+	offer, err := jsep.Read(text)
+	if err != nil {
+		return "", err
+	}
+	local, err := e.local(ctx)
+	if err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var answer string
+	if e.session, answer, err = e.session.Answer(offer, local, jsep.Wish{}); err != nil {
+		return "", err
+	}
+	return answer, e.agreed()
+}
+
+// AddCandidate takes a candidate that came for itself; those over TCP and the
+// empty one at the end are passed over.
+func (e *End) AddCandidate(text string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.connected {
+		e.early = append(e.early, text)
+		return nil
+	}
+	return e.addCandidate(text)
+}
+
+func (e *End) addCandidate(text string) error {
+	if text == "" || strings.Contains(strings.ToLower(text), " tcp ") {
+		return nil
+	}
+	return e.link.AddCandidate(text)
+}
+
+// Negotiated says in words what was agreed to beyond pictures: "nack rtx twcc".
+func (e *End) Negotiated() string {
+	if w := e.wire.Load(); w != nil {
+		return w.String()
+	}
+	return ""
+}
+
+// Connected waits until media can flow.
+func (e *End) Connected(ctx context.Context) error {
+	select {
+	case <-e.ready:
+		return nil
+	case err := <-e.failed:
+		return fmt.Errorf("%w: %s: %w", ErrConnect, e.Name, err)
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %s is %s: %w", ErrConnect, e.Name, e.link.State(), ctx.Err())
+	}
+}
+
+// close ends the connection. It is for the Load, when its loop does not touch the socket any more.
+func (e *End) close() error {
+	err := errors.Join(e.link.Close(), e.port.Close())
+	e.heard.Wait()
+	e.socket.close()
+	return err
+}
+
+// local waits for our candidates and gives our side's transport.
+func (e *End) local(ctx context.Context) (jsep.Transport, error) {
+	select {
+	case <-e.gathered:
+	case <-ctx.Done():
+		return jsep.Transport{}, ctx.Err()
+	}
+	own, print := e.link.Credentials(), e.link.Fingerprint()
+	return jsep.Transport{
+		Ufrag: own.Ufrag, Password: own.Password, Candidates: e.candidates, Complete: true, Trickle: true,
+		Fingerprints: []jsep.Fingerprint{{Algorithm: print.Algorithm, Value: print.Value}},
+	}, nil
+}

@@ -1,0 +1,12 @@
+package party
+
+import "errors"
+
+var (
+	// ErrSystem: the system has not got what the loop is made of.
+	ErrSystem = errors.New("synthetic participants need Linux")
+	// ErrConnect: the connection did not come about, or ended.
+	ErrConnect = errors.New("no connection")
+	// ErrRefused: the server took no picture from us, or gave none.
+	ErrRefused = errors.New("the server refused a section")
+)

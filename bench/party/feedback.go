@@ -1,0 +1,173 @@
+package party
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+	"time"
+
+	"meshfocus/focus/feedback"
+	"meshfocus/internal/unit"
+)
+
+const (
+	// reports leave once a second (RFC 3550 section 6.2 has five).
+	reports = time.Second
+	// most is what subscribers say may come, where they say that: more than any
+	// scenario has.
+	most = 1_000_000_000
+)
+
+// tell sends what an End has to say by now. What each has to say is spread over
+// its interval: those of true parties do not come together.
+func (l *Load) tell(e *End, now unit.Instant) {
+	w := e.wire.Load()
+	if w == nil || w.seal == nil {
+		return
+	}
+	if !now.Before(e.reporting) {
+		if e.reporting != unit.Never {
+			l.say(e, w, e.report(w, now))
+		}
+		e.reporting = now.Add(spread(e.reporting == unit.Never, reports))
+	}
+	if len(e.sinks) == 0 {
+		return
+	}
+	own := e.sinks[0].ssrc + 1 // nobody else's on this connection
+	if e.arrivals != nil && !now.Before(max(e.arrivals.Next(), e.telling)) {
+		l.say(e, w, e.arrivals.Append(e.begin(w, own), own, e.sinks[0].ssrc, now))
+	}
+	if !w.nack || e.every > 1 {
+		return
+	}
+	for _, s := range e.sinks {
+		if now.Before(s.missing.Next(0)) {
+			continue
+		}
+		if l.wanted = s.missing.Due(l.wanted[:0], 0, now); len(l.wanted) > 0 {
+			l.counts.Asked += uint64(len(l.wanted))
+			l.say(e, w, feedback.AppendNack(e.begin(w, own), own, s.ssrc, l.wanted))
+		}
+	}
+}
+
+// spread is an interval, at first a part of it.
+func spread(first bool, interval time.Duration) time.Duration {
+	if first {
+		return rand.N(interval)
+	}
+	return interval
+}
+
+// begin begins a datagram, with an empty report if it has to be compound.
+func (e *End) begin(w *wire, own uint32) []byte {
+	if w.reduced {
+		return e.rtcp[:0]
+	}
+	return feedback.AppendReceiverReport(e.rtcp[:0], own)
+}
+
+// report writes sender reports of a publisher, and receiver reports of a
+// subscriber.
+func (e *End) report(w *wire, now unit.Instant) []byte {
+	plain := e.rtcp[:0]
+	for _, s := range e.sources {
+		plain = feedback.AppendSenderReport(plain, s.ssrc, feedback.Info{
+			NTP: feedback.NTPOf(time.Unix(0, int64(now))), Timestamp: s.timestamp, Packets: s.packets, Octets: s.packets * PayloadSize,
+		})
+	}
+	if len(e.sources) > 0 {
+		return feedback.AppendDescription(plain, e.sources[0].ssrc, e.Name)
+	}
+	if len(e.sinks) == 0 {
+		return nil
+	}
+	own := e.sinks[0].ssrc + 1
+	var blocks []feedback.Report
+	for _, s := range e.sinks {
+		blocks = append(blocks, s.report(e.every, now))
+	}
+	plain = feedback.AppendReceiverReport(plain, own, blocks...)
+	plain = feedback.AppendDescription(plain, own, e.Name)
+	if w.maximum {
+		plain = appendMaximum(plain, own, most, e.sinks)
+	}
+	return plain
+}
+
+// appendMaximum appends how much may come (draft-alvestrand-rmcat-remb-03
+// section 2.2), in bits a second, a number of 18 bits times a power of two.
+func appendMaximum(dst []byte, own uint32, rate uint64, sinks []*sink) []byte {
+	exponent := max(bits.Len64(rate)-18, 0)
+	mantissa := uint32(rate >> exponent)
+	dst = append(dst, 0x80|15, 206, 0, byte(4+len(sinks)))
+	dst = binary.BigEndian.AppendUint32(dst, own)
+	dst = append(dst, 0, 0, 0, 0, 'R', 'E', 'M', 'B', byte(len(sinks)), byte(exponent<<2)|byte(mantissa>>16), byte(mantissa>>8), byte(mantissa))
+	for _, s := range sinks {
+		dst = binary.BigEndian.AppendUint32(dst, s.ssrc)
+	}
+	return dst
+}
+
+// say seals and sends a datagram of RTCP; nothing if there is none.
+func (l *Load) say(e *End, w *wire, plain []byte) {
+	if len(plain) == 0 {
+		return
+	}
+	l.sealed = l.sealed[:0]
+	var err error
+	if l.sealed, err = w.seal.SealRTCP(l.sealed, plain); err != nil || e.socket.send(l.sealed, w.remote) != nil {
+		l.counts.Broken++
+		return
+	}
+	l.counts.Told++
+}
+
+// hear takes what a publisher is asked for, and the clock of what a subscriber
+// gets.
+func (l *Load) hear(e *End, w *wire, plain []byte, now unit.Instant) {
+	compound := feedback.Read(plain)
+	for {
+		message, ok := compound.Next()
+		if !ok {
+			return
+		}
+		switch message.Kind {
+		case feedback.PictureLoss, feedback.FullIntra:
+			l.counts.KeyFrames++
+			for _, s := range e.sources { // of all layers, as browsers do
+				s.wantKey = true
+			}
+		case feedback.Nack:
+			l.sendAgain(e, w, message, now)
+		case feedback.SenderReport:
+			for _, s := range e.sinks {
+				if s.ssrc == message.Sender {
+					s.receiver.Told(message.Info(), now)
+				}
+			}
+		}
+	}
+}
+
+// sendAgain sends what a server has missed.
+func (l *Load) sendAgain(e *End, w *wire, nack feedback.Message, now unit.Instant) {
+	for _, s := range e.sources {
+		if s.ssrc != nack.Media {
+			continue
+		}
+		for sequence := range nack.Lost() {
+			header, payload, ok := s.repeat(sequence, int64(now), w, e.transport)
+			if !ok {
+				continue
+			}
+			e.transport++
+			l.sealed = l.sealed[:0]
+			var err error
+			if l.sealed, err = w.seal.SealRTP(l.sealed, header, payload); err == nil && e.socket.send(l.sealed, w.remote) == nil {
+				l.counts.SentAgain++
+			}
+		}
+	}
+}

@@ -1,0 +1,290 @@
+package party
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"meshfocus/bench/report"
+	"meshfocus/focus/transport/link"
+	"meshfocus/focus/transport/srtp"
+	"meshfocus/internal/unit"
+)
+
+const (
+	// round is how often all sockets are emptied, and sampled those that sample:
+	// where it matters what the loop takes. Latency does not hang on it.
+	round   = int64(time.Millisecond)
+	sampled = 4 * round
+	// looked of so many packets one is opened, a power of two: what the sockets
+	// let through of a sample is opened all the same.
+	looked = 16
+	// behind: a burst that is later than this is left out and counted, or the
+	// loop would send it in a heap with those after it.
+	behind = int64(20 * time.Millisecond)
+)
+
+// Config says what a Load is made of.
+type Config struct {
+	// Address is what its sockets are bound to, one for each End; of IPv4.
+	Address netip.Addr
+	// Profile is the only one that is offered for SRTP.
+	Profile srtp.Profile
+	// Sample lets subscribers receive one packet in so many, a power of two; 0
+	// is all.
+	Sample int
+	// Layers is how many encodings publishers send, three at most, each at twice
+	// the rate of the one before; 0 is one.
+	Layers int
+	// Lose is the part of what arrives that subscribers take for lost, and ask
+	// for again. It counts as received all the same.
+	Lose float64
+}
+
+// Load is the loop of synthetic participants. It owns what its Ends send and
+// count, and one system thread. Ends are added while it runs; Close ends it and
+// them.
+type Load struct {
+	config      Config
+	certificate link.Certificate
+	orders      chan func()
+	stop        chan struct{}
+	loop        sync.WaitGroup
+
+	// owned by the loop
+	ends    []*End
+	in      *inlet
+	out     outlet
+	arena   []byte
+	counts  Counts
+	reading int   // the next End to be read from
+	next    int64 // when all are to be read again
+	wanted  []uint16
+	sealed  []byte
+}
+
+// New starts a Load without Ends.
+func New(config Config) (*Load, error) {
+	certificate, err := link.NewCertificate()
+	if err != nil {
+		return nil, err
+	}
+	l := &Load{
+		config: config, certificate: certificate, orders: make(chan func(), 16), stop: make(chan struct{}),
+		in: newInlet(), arena: make([]byte, 0, batch*longest), sealed: make([]byte, 0, longest),
+		counts: Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}},
+	}
+	l.loop.Go(l.run)
+	return l, nil
+}
+
+// Publisher adds an End that publishes a picture, in silence at first.
+func (l *Load) Publisher(name string) (*End, error) { return l.add(name, Publishes, 1) }
+
+// Subscriber adds an End that asks for so many pictures if it makes the offer,
+// and takes what comes if it answers.
+func (l *Load) Subscriber(name string, pictures int) (*End, error) {
+	return l.add(name, Subscribes, pictures)
+}
+
+func (l *Load) add(name string, direction Direction, pictures int) (*End, error) {
+	e, err := newEnd(l, name, direction, pictures)
+	if err != nil {
+		return nil, fmt.Errorf("party %s: %w", name, err)
+	}
+	l.do(func() { l.ends = append(l.ends, e) })
+	return e, nil
+}
+
+// Sample begins to let one packet in Config.Sample through to subscribers.
+func (l *Load) Sample() error {
+	if l.config.Sample <= 1 {
+		return nil
+	}
+	var errs []error
+	l.do(func() {
+		for _, e := range l.ends {
+			if len(e.sources) == 0 {
+				errs = append(errs, e.socket.sample(l.config.Sample))
+			}
+			for _, s := range e.sinks {
+				s.received, s.begun = 0, false
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// Pace sets the rate of every publisher, in packets a second, which leave in
+// bursts of so many. Publishers begin one after the other within an interval.
+func (l *Load) Pace(rate float64, burst int) {
+	l.do(func() {
+		var sources []*source
+		for _, e := range l.ends {
+			sources = append(sources, e.sources...)
+		}
+		now := time.Now().UnixNano()
+		for i, s := range sources {
+			s.pace(now, rate, burst)
+			s.due += s.interval * int64(i) / int64(len(sources))
+		}
+	})
+}
+
+// Refresh makes every publisher begin a key frame.
+func (l *Load) Refresh() {
+	l.do(func() {
+		for _, e := range l.ends {
+			for _, s := range e.sources {
+				s.wantKey = true
+			}
+		}
+	})
+}
+
+// Counts gives what was counted since the beginning.
+func (l *Load) Counts() Counts {
+	var c Counts
+	l.do(func() {
+		c = l.counts
+		c.Latency, c.Lateness = l.counts.Latency.Clone(), l.counts.Lateness.Clone()
+		for _, e := range l.ends {
+			for _, s := range e.sinks {
+				c.Expected += s.expected()
+				c.Streams++
+			}
+		}
+	})
+	return c
+}
+
+// do has the loop do something and waits for it. After Close nothing is done.
+func (l *Load) do(order func()) {
+	done := make(chan struct{})
+	select {
+	case l.orders <- func() { order(); close(done) }:
+		select {
+		case <-done:
+		case <-l.stop:
+		}
+	case <-l.stop:
+	}
+}
+
+// Close ends all connections, with a farewell to the server.
+func (l *Load) Close() error {
+	close(l.stop)
+	l.loop.Wait()
+	errs := make([]error, len(l.ends))
+	var closing sync.WaitGroup
+	for i, e := range l.ends {
+		closing.Go(func() { errs[i] = e.close() })
+	}
+	closing.Wait()
+	return errors.Join(errs...)
+}
+
+// Connected waits until media can flow on all Ends that there are.
+func (l *Load) Connected(ctx context.Context) error {
+	var ends []*End
+	l.do(func() { ends = append(ends, l.ends...) })
+	for _, e := range ends {
+		if err := e.Connected(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run is the loop.
+func (l *Load) run() {
+	// The thread stays when the loop ends: processes that were started on it end
+	// with it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	sharpen()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case order := <-l.orders:
+			order()
+		default:
+		}
+		now := time.Now().UnixNano()
+		due := l.sendDue(now)
+		if now >= l.next && l.reading == len(l.ends) {
+			l.next, l.reading = now+l.round(), 0
+		}
+		if l.reading < len(l.ends) {
+			l.read(l.ends[l.reading], unit.Instant(now))
+			l.tell(l.ends[l.reading], unit.Instant(now))
+			l.reading++
+			continue
+		}
+		if rest := min(due, l.next) - time.Now().UnixNano(); rest > 0 {
+			sleep(rest)
+		}
+	}
+}
+
+// round is how often sockets are emptied.
+func (l *Load) round() int64 {
+	if l.config.Sample > 1 {
+		return sampled
+	}
+	return round
+}
+
+// sendDue sends what is due and says when the next is.
+func (l *Load) sendDue(now int64) (next int64) {
+	next = now + round
+	for _, e := range l.ends {
+		for _, s := range e.sources {
+			if s.interval == 0 {
+				continue
+			}
+			for s.due <= now {
+				late := now - s.due
+				s.due += s.interval
+				if late > behind {
+					l.counts.Skipped += uint64(s.burst)
+					continue
+				}
+				l.counts.Lateness.Add(time.Duration(late))
+				l.send(e, s)
+				now = time.Now().UnixNano()
+			}
+			next = min(next, s.due)
+		}
+	}
+	return next
+}
+
+// send sends one burst.
+func (l *Load) send(e *End, s *source) {
+	w := e.wire.Load()
+	if w == nil || w.seal == nil || !w.sending {
+		return
+	}
+	l.arena = l.arena[:0]
+	for range min(s.burst, batch) {
+		header, payload := s.next(time.Now().UnixNano(), w, e.transport)
+		e.transport++
+		from := len(l.arena)
+		var err error
+		if l.arena, err = w.seal.SealRTP(l.arena, header, payload); err != nil {
+			l.counts.Broken++
+			continue
+		}
+		l.out.add(l.arena[from:])
+	}
+	count := l.out.count
+	sent := l.out.send(e.socket, w.remote)
+	l.counts.Sent += uint64(sent)
+	l.counts.Skipped += uint64(count - sent)
+}

@@ -1,0 +1,190 @@
+package party_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meshfocus/bench/party"
+	"meshfocus/bench/rival/door"
+	"meshfocus/bench/rival/ours"
+	"meshfocus/bench/rival/plain"
+	"meshfocus/focus/transport/srtp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen.
+const patience = time.Minute
+
+// closer is a forwarder of a test.
+type closer interface {
+	door.Forwarder
+	Close() error
+}
+
+func TestLoad_MeasuresAForwarder(t *testing.T) {
+	for name, forwarder := range map[string]func() (closer, error){
+		"plain": func() (closer, error) { return plain.New() },
+		"ours":  func() (closer, error) { return ours.New(ours.Config{Loopback: true}) },
+	} {
+		for what, config := range map[string]party.Config{
+			"GCM": {Profile: srtp.AES128GCM}, "counter mode": {Profile: srtp.AES128CMSHA1},
+			"a sample": {Profile: srtp.AES128GCM, Sample: 8}, "losses": {Profile: srtp.AES128GCM, Lose: 0.05},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				t.Parallel()
+				made, err := forwarder()
+				if err != nil {
+					t.Fatal(err)
+				}
+				measureForwarder(t, made, config)
+			})
+		}
+	}
+}
+
+// measureForwarder has two publish and two others subscribe to both.
+func measureForwarder(t *testing.T, forwarder closer, config party.Config) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	client := serve(t, forwarder)
+	config.Address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	load, err := party.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := load.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	load.Pace(100, 1)
+	for _, name := range []string{"ann", "ben"} {
+		end, err := load.Publisher(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		negotiate(t, ctx, end, func(offer string) (string, error) { return client.Publish(ctx, "room", name, offer) })
+	}
+	load.Pace(100, 2)
+	for _, name := range []string{"cleo", "dan"} {
+		end, err := load.Subscriber(name, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		negotiate(t, ctx, end, func(offer string) (string, error) {
+			return client.Subscribe(ctx, "room", name, []string{"ann", "ben"}, 0, offer)
+		})
+	}
+	until(t, load, func(c party.Counts) bool { return c.Streams == 4 && c.KeyFrames > 0 && c.Opened > 4 })
+	if err := load.Sample(); err != nil {
+		t.Fatal(err)
+	}
+	// Packets under way, and those that a machine too busy for it lost, make it
+	// less than all for a while.
+	before, every := load.Counts(), uint64(max(config.Sample, 1))
+	until(t, load, func(c party.Counts) bool {
+		c = c.Since(before)
+		return c.Received > 100 && c.Received*every > 2*c.Sent*8/10 && (config.Lose == 0 || c.Repaired > 5)
+	})
+	c := load.Counts()
+	if c.Broken > 0 || c.Latency.Count() == 0 || c.Latency.Quantile(0.5) <= 0 {
+		t.Errorf("%d broken, %d looked into, median latency %v", c.Broken, c.Latency.Count(), c.Latency.Quantile(0.5))
+	}
+	if every == 1 && c.Received > c.Expected {
+		t.Errorf("received %d, of %d by their numbers", c.Received, c.Expected)
+	}
+}
+
+// TestLoad_SendsLayers has three subscribers choose one of three layers each.
+func TestLoad_SendsLayers(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	forwarder, err := ours.New(ours.Config{Loopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := serve(t, forwarder)
+	load, err := party.New(party.Config{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Profile: srtp.AES128GCM, Layers: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = load.Close() })
+	end, err := load.Publisher("ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end.Layers() != 3 {
+		t.Errorf("a publisher of %d layers", end.Layers())
+	}
+	negotiate(t, ctx, end, func(offer string) (string, error) { return client.Publish(ctx, "room", "ann", offer) })
+	load.Pace(200, 1)
+	for layer, name := range []string{"ben", "cleo", "dan"} {
+		end, err := load.Subscriber(name, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		negotiate(t, ctx, end, func(offer string) (string, error) {
+			return client.Subscribe(ctx, "room", name, []string{"ann"}, layer, offer)
+		})
+		if got := end.Negotiated(); got != "nack rtx twcc abs-send-time" {
+			t.Errorf("%s has agreed to %q", name, got)
+		}
+	}
+	until(t, load, func(c party.Counts) bool { return c.Streams == 3 && c.Received > 300 })
+	before := load.Counts()
+	until(t, load, func(c party.Counts) bool { return c.Since(before).Sent > 350 })
+	// Seven of four packets are sent, and each is received once: half of what three
+	// would get of all layers, whatever is lost or under way.
+	if c := load.Counts().Since(before); c.Received > 2*c.Sent || c.Broken > 0 {
+		t.Errorf("%d were sent and %d received, %d broken", c.Sent, c.Received, c.Broken)
+	}
+}
+
+func serve(t *testing.T, forwarder closer) door.Client {
+	server := httptest.NewServer(door.Handler(forwarder))
+	t.Cleanup(func() {
+		server.Close()
+		if err := forwarder.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return door.Client{URL: server.URL}
+}
+
+func negotiate(t *testing.T, ctx context.Context, end *party.End, by func(string) (string, error)) {
+	t.Helper()
+	offer, err := end.Offer(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := by(offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := end.Accept(answer); err != nil {
+		t.Fatal(err)
+	}
+	if err := end.Connected(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func until(t *testing.T, load *party.Load, is func(party.Counts) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		c := load.Counts()
+		if is(c) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v: %+v", patience, c)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package party
+
+import (
+	"encoding/binary"
+
+	"meshfocus/focus/feedback"
+	"meshfocus/internal/unit"
+)
+
+// sink counts a stream that is received, and says what a receiver says of it.
+type sink struct {
+	ssrc     uint32
+	received uint64
+	begun    bool
+	first    int64 // numbers without wrap
+	highest  int64
+
+	receiver *feedback.Receiver
+	missing  *feedback.Missing
+}
+
+func newSink(ssrc uint32) *sink {
+	return &sink{ssrc: ssrc, receiver: feedback.NewReceiver(ssrc, clock), missing: feedback.NewMissing(feedback.VideoLimits())}
+}
+
+// count takes a packet in by its number.
+func (s *sink) count(sequence uint16) {
+	if !s.begun {
+		s.begun, s.first, s.highest = true, int64(sequence), int64(sequence)
+	}
+	if ahead := int64(int16(sequence - uint16(s.highest))); ahead > 0 {
+		s.highest += ahead
+	}
+	s.received++
+}
+
+// expected says how many there should have been.
+func (s *sink) expected() uint64 {
+	if !s.begun {
+		return 0
+	}
+	return uint64(s.highest-s.first) + 1
+}
+
+// report tells what came since the one before. Of a sample, one packet in every,
+// nothing is said to be lost.
+func (s *sink) report(every int, now unit.Instant) feedback.Report {
+	r, _ := s.receiver.Report(now)
+	r.SSRC = s.ssrc
+	if every > 1 {
+		r.Fraction, r.Lost = 0, 0
+	}
+	return r
+}
+
+// transportNumber finds the transport-wide number in a header's extension of
+// one-byte elements, which SRTP leaves in the clear.
+func transportNumber(datagram []byte, id uint8) (number uint16, ok bool) {
+	const profile, fixed = 0xbede, 12
+	at := fixed + 4*int(datagram[0]&0x0f)
+	if id == 0 || datagram[0]&0x10 == 0 || len(datagram) < at+4 || binary.BigEndian.Uint16(datagram[at:]) != profile {
+		return 0, false
+	}
+	end := at + 4 + 4*int(binary.BigEndian.Uint16(datagram[at+2:]))
+	if end > len(datagram) {
+		return 0, false
+	}
+	for at += 4; at < end; {
+		size := int(datagram[at]&0x0f) + 1
+		switch {
+		case datagram[at] == 0: // padding
+			at++
+			continue
+		case at+1+size > end:
+			return 0, false
+		case datagram[at]>>4 == id && size == 2:
+			return binary.BigEndian.Uint16(datagram[at+1:]), true
+		}
+		at += 1 + size
+	}
+	return 0, false
+}
+
+// feigned reports whether a packet is to be taken for lost, of so many in 65536,
+// the same for the same packet.
+func feigned(ssrc uint32, sequence uint16, of uint32) bool {
+	// Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4).
+	return (ssrc^uint32(sequence))*2654435761>>16 < of
+}

@@ -1,0 +1,164 @@
+package party
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"meshfocus/focus/feedback"
+	"meshfocus/focus/packet"
+	"meshfocus/simulcast"
+	"meshfocus/simulcast/vp8"
+)
+
+// whole gives header and payload as one packet.
+func whole(s *source, now int64, out numbers) []byte {
+	out.media = 96
+	header, payload := s.next(now, &wire{mid: "0", out: out}, 4711)
+	return append(bytes.Clone(header), payload...)
+}
+
+func TestSource_LooksLikeVP8(t *testing.T) {
+	s := newSource(7, 0, 1)
+	s.pace(0, 90, 1) // three packets a frame
+	first := int32(-1)
+	for i := range 9 {
+		now := int64(i) * int64(time.Second)
+		data := whole(s, now, numbers{sendTime: 3})
+		header, err := packet.Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header.SSRC != 7 || header.PayloadType != 96 || header.Sequence != 7+uint16(i) || header.Marker != (i%3 == 2) {
+			t.Errorf("packet %d has the header %+v", i, header)
+		}
+		if got, ok := readStamp(data); !ok || got != now {
+			t.Errorf("packet %d was sent at %d, %v", i, got, ok)
+		}
+		var info simulcast.Info
+		if err := vp8.Inspect(header.Payload(data), header.Marker, &info); err != nil {
+			t.Fatal(err)
+		}
+		if first < 0 {
+			first = info.PictureID
+		}
+		if info.PictureID != first+int32(i/3) || info.Start != (i%3 == 0) || info.Key != (i == 0) {
+			t.Errorf("packet %d reads as %+v", i, info)
+		}
+		if i == 4 {
+			s.wantKey = false
+		}
+	}
+}
+
+func TestSource_SaysWhatAndWhen(t *testing.T) {
+	s := newSource(1, 1, 3)
+	s.pace(0, 60, 1)
+	if s.interval != int64(time.Second)/30 {
+		t.Errorf("the middle of three layers sends every %v", time.Duration(s.interval))
+	}
+	data := whole(s, int64(1500*time.Millisecond), numbers{mid: 1, rid: 2, sendTime: 5, transport: 6})
+	header, err := packet.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One and a half seconds, 18 bits behind the point.
+	want := []byte{1 << 4, '0', 2 << 4, 'h', 5<<4 | 2, 0x06, 0, 0, 6<<4 | 1, 4711 >> 8, 4711 & 0xff, 0}
+	if got := data[header.ExtensionAt:header.ExtensionEnd]; !bytes.Equal(got, want) {
+		t.Errorf("the extension is % x, want % x", got, want)
+	}
+	if number, ok := transportNumber(data, 6); !ok || number != 4711 {
+		t.Errorf("the transport-wide number reads as %d, %v", number, ok)
+	}
+	for _, id := range []uint8{0, 5, 7} {
+		if number, ok := transportNumber(data, id); ok {
+			t.Errorf("under %d there is the number %d", id, number)
+		}
+	}
+	if s.pace(0, 0, 1); s.interval != 0 {
+		t.Error("a rate of 0 goes on")
+	}
+}
+
+func TestSource_SendsAgain(t *testing.T) {
+	s := newSource(1, 0, 1)
+	w := &wire{mid: "0", out: numbers{media: 96, repair: 97, transport: 2}}
+	_, payload := s.next(5, w, 1)
+	first := bytes.Clone(payload)
+	for range held - 1 {
+		s.next(6, w, 1)
+	}
+	header, payload, ok := s.repeat(1, 7, w, 8)
+	if !ok {
+		t.Fatal("it is not held")
+	}
+	data := append(bytes.Clone(header), payload...)
+	read, err := packet.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if read.SSRC != s.again || !read.Restore(data, s.ssrc, 96) || read.Sequence != 1 || !bytes.Equal(read.Payload(data), first) {
+		t.Errorf("it came again as %+v", read)
+	}
+	s.next(6, w, 1)
+	if _, _, ok := s.repeat(1, 7, w, 8); ok {
+		t.Error("it is held for ever")
+	}
+	if _, _, ok := s.repeat(2, 7, &wire{}, 8); ok {
+		t.Error("there is no way for it, and it was sent")
+	}
+}
+
+func TestSink_CountsOverTheWrap(t *testing.T) {
+	s := newSink(9)
+	for _, sequence := range []uint16{65533, 65534, 0, 65535, 3} { // 1 and 2 are missing, 65535 comes late
+		s.count(sequence)
+		s.receiver.Arrived(sequence, 0, 1)
+	}
+	if s.expected() != 7 || s.received != 5 {
+		t.Errorf("%d of %d", s.received, s.expected())
+	}
+	report := s.report(1, 2)
+	if report.SSRC != 9 || report.Lost != 2 || report.Highest != 65539 {
+		t.Errorf("%+v", report)
+	}
+	if sampled := s.report(16, 3); sampled.Lost != 0 || sampled.Fraction != 0 {
+		t.Errorf("of a sample %+v", sampled)
+	}
+	if newSink(1).expected() != 0 {
+		t.Error("nothing was received and something expected")
+	}
+}
+
+func TestFeigned_IsThePartAskedFor(t *testing.T) {
+	const part = 1311 // of 65536: 2 %
+	lost := 0
+	for i := range 1 << 16 {
+		if feigned(0xdeadbeef, uint16(i), part) {
+			lost++
+		}
+	}
+	if lost < part/2 || lost > part*2 {
+		t.Errorf("%d of 65536, want %d", lost, part)
+	}
+}
+
+func TestMaximum_ReadsAsItWasWritten(t *testing.T) {
+	data := appendMaximum(nil, 5, most, []*sink{newSink(9)})
+	compound := feedback.Read(data)
+	message, ok := compound.Next()
+	if !ok || message.Kind != feedback.MaximumRate || message.Rate() > most || message.Rate() < most-most/100 {
+		t.Errorf("% x reads as %+v, %v", data, message, message.Rate())
+	}
+}
+
+func TestLayered_OffersLayers(t *testing.T) {
+	sources := []*source{newSource(1, 0, 2), newSource(2, 1, 2)}
+	got := layered("m=video\r\na=ssrc:1 cname:x\r\na=mid:0\r\n", sources)
+	if want := "m=video\r\na=mid:0\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send h;f\r\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if one := layered("as it is", sources[:1]); one != "as it is" {
+		t.Errorf("of one layer %q", one)
+	}
+}

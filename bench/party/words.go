@@ -1,0 +1,140 @@
+package party
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"meshfocus/focus/transport/jsep"
+	"meshfocus/focus/transport/srtp"
+)
+
+// codecs: VP8 alone, with what Chromium says of it.
+func codecs() []jsep.Codec {
+	return []jsep.Codec{{
+		Kind: jsep.Video, Name: "VP8", Clock: clock,
+		Feedback:  []string{"goog-remb", transportWide, "ccm fir", "nack", "nack pli"},
+		Preferred: jsep.PayloadTypes{Media: 96, RTX: 97},
+	}}
+}
+
+// transportWide is the word for reports by transport-wide numbers.
+const transportWide = "transport-cc"
+
+// extensions are those of pictures that servers look at.
+func extensions() map[jsep.Kind][]string {
+	return map[jsep.Kind][]string{jsep.Video: {
+		jsep.ExtensionMid, jsep.ExtensionAbsSendTime, jsep.ExtensionTransportSeq, jsep.ExtensionRID, jsep.ExtensionRepairedRID,
+	}}
+}
+
+// wire is how packets go. The ciphers belong to the loop.
+type wire struct {
+	seal   *srtp.Sealer
+	open   *srtp.Opener
+	remote netip.AddrPort
+
+	sending bool
+	mid     string // of what we send
+	// out and in are the numbers of what leaves and of what arrives.
+	out, in numbers
+	// transportWide: the other side wants to know by transport-wide numbers when
+	// what arrived; maximum: how much may come (REMB), if not the former.
+	transportWide, maximum bool
+	reduced                bool // RTCP need not be compound
+	nack                   bool // the other side sends again what it is asked for
+}
+
+// numbers are payload types, and those of header extensions; 0 is none.
+type numbers struct {
+	media, repair                           uint8
+	mid, rid, repaired, sendTime, transport uint8
+}
+
+// String says in words what was agreed to beyond pictures, for tables.
+func (w *wire) String() string {
+	var words []string
+	for _, word := range []struct {
+		is   bool
+		text string
+	}{
+		{w.nack, "nack"}, {max(w.in.repair, w.out.repair) != 0, "rtx"}, {w.transportWide, "twcc"}, {w.maximum, "remb"},
+		{max(w.in.sendTime, w.out.sendTime) != 0, "abs-send-time"},
+	} {
+		if word.is {
+			words = append(words, word.text)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// takeNumbers notes with which numbers packets leave and arrive. All sections of
+// a connection mean the same by a number (RFC 9143 sections 9.1.1 and 12).
+func (e *End) takeNumbers(agreement jsep.Agreement) error {
+	for _, section := range agreement.Sections {
+		if section.Kind != jsep.Video {
+			continue
+		}
+		if section.Refused || len(section.Formats) == 0 {
+			if section.Name == "" {
+				continue
+			}
+			return fmt.Errorf("%w: %s of %s", ErrRefused, section.Name, e.Name)
+		}
+		e.change(func(w *wire) { w.take(section) })
+	}
+	return nil
+}
+
+func (w *wire) take(section jsep.Section) {
+	format := section.Formats[0]
+	agreed := func(word string) bool { return slices.Contains(format.Feedback, word) }
+	w.reduced, w.nack = section.ReducedSize, agreed("nack")
+	if section.Direction.Sends() && section.Name != "" {
+		w.sending, w.mid = true, section.Mid
+		w.out = numbersOf(section, format.Out)
+		w.transportWide = agreed(transportWide) && w.out.transport != 0
+	}
+	if section.Direction.Receives() {
+		w.in = numbersOf(section, format.In)
+		w.transportWide = agreed(transportWide) && w.in.transport != 0
+		w.maximum = !w.transportWide && agreed("goog-remb")
+	}
+}
+
+// numbersOf reads a section; numbers above 14 take a form that we do not write.
+func numbersOf(section jsep.Section, types jsep.PayloadTypes) numbers {
+	n := numbers{media: types.Media, repair: types.RTX}
+	places := map[string]*uint8{
+		jsep.ExtensionMid: &n.mid, jsep.ExtensionRID: &n.rid, jsep.ExtensionRepairedRID: &n.repaired,
+		jsep.ExtensionAbsSendTime: &n.sendTime, jsep.ExtensionTransportSeq: &n.transport,
+	}
+	for _, extension := range section.Extensions {
+		if place := places[extension.URI]; place != nil && extension.ID < 15 {
+			*place = extension.ID
+		}
+	}
+	return n
+}
+
+// layered makes an offer one of several layers, if there are (RFC 8853): sources
+// are not named then, as in Chromium's, but known by the rids on their packets.
+func layered(offer string, sources []*source) string {
+	if len(sources) < 2 {
+		return offer
+	}
+	var kept []string
+	for line := range strings.SplitSeq(strings.TrimSuffix(offer, "\r\n"), "\r\n") {
+		if !strings.HasPrefix(line, "a=ssrc") {
+			kept = append(kept, line)
+		}
+	}
+	var rids []string
+	for _, s := range sources {
+		rids = append(rids, s.rid)
+		kept = append(kept, "a=rid:"+s.rid+" send")
+	}
+	kept = append(kept, "a=simulcast:send "+strings.Join(rids, ";"), "")
+	return strings.Join(kept, "\r\n")
+}

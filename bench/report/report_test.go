@@ -1,0 +1,181 @@
+package report
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestHistogram_TellsQuantilesToThreePercent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var h Histogram
+		d := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "duration"))
+		h.Add(d)
+		got := h.Quantile(0.99)
+		if got < d.Truncate(time.Microsecond) || float64(got) > float64(d)*(1+1.0/fine)+2000 {
+			t.Fatalf("%v is told as %v", d, got)
+		}
+	})
+}
+
+func TestHistogram_CountsWhatIsShort(t *testing.T) {
+	var h Histogram
+	for i := range 100 {
+		h.Add(time.Duration(i) * time.Millisecond)
+	}
+	early := h.Clone()
+	if got := h.Quantile(0.5); got < 49*time.Millisecond || got > 52*time.Millisecond {
+		t.Errorf("the median of 0 to 99 ms is %v", got)
+	}
+	h.Add(time.Hour)
+	late := h.Since(early)
+	if late.Count() != 1 || late.Quantile(0.5) < time.Hour {
+		t.Errorf("after the clone %d came, median %v", late.Count(), late.Quantile(0.5))
+	}
+	if got := (&Histogram{}).Quantile(0.99); got != 0 {
+		t.Errorf("nothing has a quantile of %v", got)
+	}
+}
+
+// rounds makes rounds of processor times, ours and a rival's by turns.
+func rounds(ours, theirs []float64) (all []Round) {
+	for i := range ours {
+		all = append(all, Round{Scenario: "even", Rival: Ours, Number: i + 1, Forwarded: 1, UserMicros: ours[i]})
+	}
+	for i := range theirs {
+		all = append(all, Round{Scenario: "even", Rival: "livekit", Number: i + 1, Forwarded: 1, UserMicros: theirs[i]})
+	}
+	return all
+}
+
+func TestRatio_ComparesRoundsThatWereNeighbours(t *testing.T) {
+	// The machine slows down by half, which no ratio sees.
+	all := rounds([]float64{1, 2, 4}, []float64{4, 8, 16})
+	if got := Ratio(all, "even", "livekit", micros); got.Median != 0.25 || got.Low != 0.25 || got.High != 0.25 || got.Rounds != 3 {
+		t.Errorf("%+v, want a quarter in all three", got)
+	}
+	all[1].Invalid = "disturbed"
+	if got := Ratio(all, "even", "livekit", micros); got.Rounds != 2 {
+		t.Errorf("%d rounds count, want the two that are valid", got.Rounds)
+	}
+	if got := Ratio(all, "even", "janus", micros); got.Rounds != 0 {
+		t.Errorf("%+v against nobody", got)
+	}
+}
+
+func TestEstimate_IsAsWideAsItsRoundsAreApart(t *testing.T) {
+	narrow, wide := estimate([]float64{10, 10, 10.1, 9.9, 10}), estimate([]float64{10, 14, 6, 11, 9})
+	if narrow.High-narrow.Low > 0.2 || wide.High-wide.Low < 2 {
+		t.Errorf("narrow %+v, wide %+v", narrow, wide)
+	}
+	if again := estimate([]float64{10, 14, 6, 11, 9}); again != wide {
+		t.Errorf("the same rounds come to %+v and %+v", wide, again)
+	}
+}
+
+func TestTarget_Judges(t *testing.T) {
+	cost := Target{Scenario: "even", Against: "livekit", Of: micros, Goal: 0.36, Least: 0.40}
+	more := Target{Scenario: "core", Of: perSecond, Goal: 600, Least: 550, More: true}
+	second := Target{Scenario: "cores", Base: "core", Of: perSecond, Goal: 1.8, Least: 1.6, More: true}
+	core := func(scenario string, perSecond float64) Round {
+		return Round{Scenario: scenario, Rival: Ours, Number: 1, PerSecond: perSecond}
+	}
+	for _, c := range []struct {
+		name   string
+		target Target
+		rounds []Round
+		want   Verdict
+	}{
+		{"the goal", cost, rounds([]float64{1.4}, []float64{4}), Reached},
+		{"on the goal", cost, rounds([]float64{0.36}, []float64{1}), Reached},
+		{"at least", cost, rounds([]float64{1.56}, []float64{4}), Enough},
+		{"missed", cost, rounds([]float64{2}, []float64{4}), Missed},
+		{"nothing of theirs", cost, rounds([]float64{2}, nil), Unmeasured},
+		{"more is better", more, []Round{core("core", 610_000)}, Reached},
+		{"less is worse", more, []Round{core("core", 500_000)}, Missed},
+		{"against one core", second, []Round{core("core", 500_000), core("cores", 850_000)}, Enough},
+		{"against no core", second, []Round{core("cores", 850_000)}, Unmeasured},
+	} {
+		if e, got := c.target.Judge(c.rounds); got != c.want {
+			t.Errorf("%s: %s of %+v, want %s", c.name, got, e, c.want)
+		}
+	}
+}
+
+func TestTargets_AreBoundedTheRightWayRound(t *testing.T) {
+	for _, target := range Targets() {
+		if target.More != (target.Goal > target.Least) && target.Goal != target.Least {
+			t.Errorf("%s: goal %v, at least %v", target.Says, target.Goal, target.Least)
+		}
+	}
+}
+
+func TestRead_ReadsWhatWasWritten(t *testing.T) {
+	var file bytes.Buffer
+	machine := Machine{Machine: "two cores", Place: "loopback"}
+	round := Round{At: "2026-11-21T22:00:00Z", Scenario: "even", Rival: Ours, Version: "1", Number: 1, UserMicros: 1.5, Told: true, Loss: 0.25}
+	for _, value := range []any{machine, round} {
+		if err := Write(&file, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	machines, all, err := Read(&file)
+	if err != nil || len(machines) != 1 || machines[0] != machine || len(all) != 1 || all[0] != round {
+		t.Errorf("read %v and %v, %v", machines, all, err)
+	}
+	for _, text := range []string{"{", "{}\n", "[]"} {
+		if _, _, err := Read(strings.NewReader(text)); err == nil {
+			t.Errorf("%q was read", text)
+		}
+	}
+}
+
+func TestMerge_PairsNobodyOfTwoRuns(t *testing.T) {
+	first, second := rounds([]float64{1, 1}, []float64{2, 2}), rounds([]float64{3}, []float64{4})
+	other := Round{Scenario: "core", Rival: Ours, Number: 1}
+	all := Merge(Merge(nil, first), append(second, other))
+	if got := Ratio(all, "even", "livekit", micros); got.Rounds != 3 {
+		t.Errorf("%d pairs, want 3", got.Rounds)
+	}
+	if last := all[len(all)-1]; last != other || all[4].Number != 3 {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestPrint_TellsEveryTarget(t *testing.T) {
+	var table strings.Builder
+	all := rounds([]float64{1.4, 1.5, 1.3}, []float64{4, 4, 4})
+	all = append(all, Round{Scenario: "even", Rival: "janus", Number: 1, Invalid: "it fell over"})
+	for i := range all {
+		all[i].Others, all[i].Version = 0.3, "1"
+		if all[i].Rival == Ours {
+			all[i].Negotiated = "nack rtx"
+		}
+	}
+	Print(&table, []Machine{{Machine: "two cores", Place: "loopback"}}, all, Targets())
+	for _, want := range []string{"two cores", "0.35 × livekit", "goal", "not measured", "it fell over", "1.30–1.50", "others had 30 %", "ours: 1, with nack rtx\n", "livekit: 1\n"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, table.String())
+		}
+	}
+}
+
+func FuzzRead_NeverFailsOtherwise(f *testing.F) {
+	f.Add([]byte(`{"machine":"a"}` + "\n" + `{"scenario":"even","user_us":1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, all, err := Read(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		Print(&strings.Builder{}, nil, all, Targets())
+		for _, target := range Targets() {
+			if e, _ := target.Judge(all); math.IsNaN(e.Median) {
+				t.Error("a median that is no number")
+			}
+		}
+	})
+}

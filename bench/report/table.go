@@ -1,0 +1,171 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Print writes what rounds come to: every scenario with all who were measured,
+// and the targets with their verdicts.
+func Print(w io.Writer, machines []Machine, rounds []Round, targets []Target) {
+	for _, m := range machines {
+		fmt.Fprintf(w, "%s\n%s\n", m.Machine, m.Place)
+	}
+	for _, version := range versions(rounds) {
+		fmt.Fprintln(w, version)
+	}
+	fmt.Fprintln(w)
+	printScenarios(w, rounds)
+	fmt.Fprintln(w)
+	printTargets(w, rounds, targets)
+	printInvalid(w, rounds)
+	if busy := others(rounds); busy.Median > disturbed {
+		fmt.Fprintf(w, "others had %.0f %% of the servers' core in half of all rounds: figures are too high, ratios uncertain\n", 100*busy.Median)
+	}
+}
+
+// disturbed is how much of a core others may have before it shows: the threads
+// of the kernel alone come to one or two in a hundred.
+const disturbed = 0.05
+
+// others is how much of the servers' core others had.
+func others(rounds []Round) Estimate {
+	var parts []float64
+	for _, r := range rounds {
+		if r.Forwarded > 0 {
+			parts = append(parts, r.Others)
+		}
+	}
+	return estimate(parts)
+}
+
+// versions gives a line for each server: which it is, and what it agreed to with
+// subscribers.
+func versions(rounds []Round) (lines []string) {
+	agreed := make(map[string]string)
+	for _, r := range rounds {
+		if r.Negotiated != "" {
+			agreed[r.Rival] = ", with " + r.Negotiated
+		}
+	}
+	for _, r := range rounds {
+		if line := r.Rival + ": " + r.Version + agreed[r.Rival]; !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// printScenarios writes medians, and how far the processor time of rounds is
+// apart.
+func printScenarios(w io.Writer, rounds []Round) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "case\tserver\trounds\tµs/packet\tspread\tuser\tsystem\tp50\tp99\tloss\tmost/s\tkB/subscriber\tothers on the core")
+	for _, key := range keys(rounds) {
+		figure := func(of func(Round) float64) Estimate {
+			return Figure(rounds, key[0], key[1], func(r Round) (float64, bool) { return of(r), true })
+		}
+		cost := figure(Round.Micros)
+		low, high := spread(rounds, key[0], key[1], Round.Micros)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%.3f %%\t%s\t%s\t%.1f %%\n", key[0], key[1], cost.Rounds,
+			plain(cost.Median, 2), apart(low, high),
+			plain(figure(func(r Round) float64 { return r.UserMicros }).Median, 2),
+			plain(figure(func(r Round) float64 { return r.SystemMicros }).Median, 2),
+			plain(figure(func(r Round) float64 { return r.P50Micros }).Median, 0),
+			plain(figure(func(r Round) float64 { return r.P99Micros }).Median, 0),
+			100*figure(func(r Round) float64 { return r.Loss }).Median,
+			plain(figure(func(r Round) float64 { return r.PerSecond }).Median, 0),
+			plain(figure(func(r Round) float64 { return r.MemoryKB }).Median, 0),
+			100*figure(func(r Round) float64 { return r.Others }).Median)
+	}
+	_ = table.Flush() // whoever reads has gone
+}
+
+// keys gives scenario and rival of all rounds, in the order in which they came.
+func keys(rounds []Round) (keys [][2]string) {
+	for _, r := range rounds {
+		if key := [2]string{r.Scenario, r.Rival}; !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortStableFunc(keys, func(a, b [2]string) int { return strings.Compare(order(rounds, a[0]), order(rounds, b[0])) })
+	return keys
+}
+
+// order gives the place of a scenario among those measured, to sort by.
+func order(rounds []Round, scenario string) string {
+	return fmt.Sprintf("%08d", slices.IndexFunc(rounds, func(r Round) bool { return r.Scenario == scenario }))
+}
+
+func spread(rounds []Round, scenario, rival string, of func(Round) float64) (low, high float64) {
+	for _, r := range rounds {
+		if !counts(r, scenario, rival) {
+			continue
+		}
+		value := of(r)
+		if low == 0 || value < low {
+			low = value
+		}
+		high = max(high, value)
+	}
+	return low, high
+}
+
+func plain(value float64, digits int) string {
+	if value == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.*f", digits, value)
+}
+
+func apart(low, high float64) string {
+	if high == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f–%.2f", low, high)
+}
+
+// printTargets writes the table of what was to be reached.
+func printTargets(w io.Writer, rounds []Round, targets []Target) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "target\tgoal\tat least\tmeasured\t90 %\trounds\tverdict")
+	for _, t := range targets {
+		e, verdict := t.Judge(rounds)
+		sign := "≤"
+		if t.More {
+			sign = "≥"
+		}
+		value, interval := "–", "–"
+		if e.Rounds > 0 {
+			value, interval = t.format(e.Median), t.format(e.Low)+" to "+t.format(e.High)
+		}
+		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, sign, t.format(t.Goal), t.format(t.Least), value, interval, e.Rounds, verdict)
+	}
+	_ = table.Flush()
+}
+
+// format gives a value with its unit, or as a multiple of whom it is held
+// against.
+func (t Target) format(value float64) string {
+	switch {
+	case t.Base != "":
+		return fmt.Sprintf("%.2f × one", value)
+	case t.Against != "":
+		return fmt.Sprintf("%.2f × %s", value, t.Against)
+	case t.Unit != "":
+		return fmt.Sprintf("%.0f %s", value, t.Unit)
+	}
+	return fmt.Sprintf("%.3f", value)
+}
+
+// printInvalid writes which rounds did not count, and why.
+func printInvalid(w io.Writer, rounds []Round) {
+	for _, r := range rounds {
+		if r.Invalid != "" {
+			fmt.Fprintf(w, "does not count: %s, %s, round %d: %s\n", r.Scenario, r.Rival, r.Number, r.Invalid)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package rival
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
+
+	"meshfocus/bench/party"
+	"meshfocus/bench/rival/door"
+)
+
+// port is where parties come in, at whatever the place's address is.
+const port = 7880
+
+// Forward is a forwarder behind package door: a verb of our own program.
+type Forward struct {
+	Title   string // "ours"
+	Program string // path of meshbench
+	Verb    string // "forward"
+	Module  string // whose version tells; "" for ourselves
+}
+
+// Name gives the title.
+func (f Forward) Name() string { return f.Title }
+
+// Version gives that of the module, or the commit we are built from.
+func (f Forward) Version(context.Context) (string, error) {
+	if _, err := os.Stat(f.Program); err != nil {
+		return "", fmt.Errorf("%w: %s: %w", ErrMissing, f.Title, err)
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown", nil
+	}
+	if f.Module == "" {
+		return commit(info), nil
+	}
+	for _, module := range info.Deps {
+		if module.Path == f.Module {
+			return f.Module + " " + module.Version, nil
+		}
+	}
+	return f.Module, nil
+}
+
+// commit says what we are built from, as far as the build tells.
+func commit(info *debug.BuildInfo) string {
+	revision, modified := info.Main.Version, ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value[:min(len(s.Value), 12)]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = ", changed"
+		}
+	}
+	return revision + modified
+}
+
+// Start starts the verb.
+func (f Forward) Start(ctx context.Context, place Place, options Options) (Server, error) {
+	listen := net.JoinHostPort(place.Address.String(), strconv.Itoa(port))
+	p, err := start(place, f.Title, nil, f.Program, f.Verb, "-listen", listen,
+		"-tick", options.Tick.String(), "-lanes", strconv.Itoa(max(options.Lanes, 1)))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.answers(ctx, listen); err != nil {
+		return nil, err
+	}
+	return &forwarder{process: p, client: door.Client{URL: "http://" + listen}}, nil
+}
+
+// forwarder is a process behind a door.
+type forwarder struct {
+	*process
+	client door.Client
+}
+
+func (f *forwarder) Publish(ctx context.Context, end *party.End) error {
+	return exchange(ctx, end, func(offer string) (string, error) { return f.client.Publish(ctx, room, end.Name, offer) })
+}
+
+func (f *forwarder) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
+	names := make([]string, len(from))
+	for i, publisher := range from {
+		names[i] = publisher.Name
+	}
+	return exchange(ctx, end, func(offer string) (string, error) {
+		return f.client.Subscribe(ctx, room, end.Name, names, end.Layer, offer)
+	})
+}
+
+func (f *forwarder) Allocations(ctx context.Context) (uint64, bool) {
+	usage, err := f.client.Usage(ctx)
+	return usage.Allocations, err == nil
+}
+
+// exchange has an End make an offer and take the answer.
+func exchange(ctx context.Context, end *party.End, by func(offer string) (string, error)) error {
+	offer, err := end.Offer(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := by(offer)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrRefused, end.Name, err)
+	}
+	return end.Accept(answer)
+}

@@ -1,0 +1,192 @@
+package rival
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"meshfocus/bench/party"
+)
+
+// LiveKit is livekit-server with one UDP port for all, as its documentation
+// recommends, and everything else as it comes.
+type LiveKit struct{ Program string }
+
+// Name is "livekit".
+func (LiveKit) Name() string { return "livekit" }
+
+// Version asks the program.
+func (k LiveKit) Version(ctx context.Context) (string, error) {
+	output, err := exec.CommandContext(ctx, k.Program, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: livekit: %w", ErrMissing, err)
+	}
+	return strings.TrimSpace(strings.TrimPrefix(string(output), "livekit-server version ")), nil
+}
+
+const (
+	liveKitKey    = "bench"
+	liveKitSecret = "a secret of at least thirty-two bytes"
+	// liveKitProtocol is the signal protocol spoken: two connections for a
+	// participant, one each way, the server offers the subscribing one.
+	liveKitProtocol = 9
+	// liveKitPing is below the 15 s after which the server gives a client up.
+	liveKitPing = 5 * time.Second
+)
+
+// Start starts the server.
+func (k LiveKit) Start(ctx context.Context, place Place, _ Options) (Server, error) {
+	settings := fmt.Sprintf(`{port: %d, bind_addresses: [%[2]q], keys: {%[3]s: %[4]q}, logging: {level: error},
+rtc: {udp_port: 7882, node_ip: %[2]q, use_external_ip: false, allow_tcp_fallback: false, enable_loopback_candidate: %[5]t}}`,
+		port, place.Address, liveKitKey, liveKitSecret, place.Address.IsLoopback())
+	p, err := start(place, "livekit", nil, k.Program, "--config-body", settings)
+	if err != nil {
+		return nil, err
+	}
+	address := net.JoinHostPort(place.Address.String(), strconv.Itoa(port))
+	if err := p.answers(ctx, address); err != nil {
+		return nil, err
+	}
+	return &liveKit{process: p, address: address, tracks: make(map[string]string)}, nil
+}
+
+type liveKit struct {
+	*process
+	address string
+	seats   []*seat
+	tracks  map[string]string // the server's names for what publishers send
+}
+
+// Fields of the messages (livekit/protocol v1.50, livekit_rtc.proto). A request
+// and a response are messages with one field, whose number says what it is.
+const (
+	requestOffer, requestAnswer, requestTrickle, requestTrack, requestPing = 1, 2, 3, 4, 14
+	requestSettings                                                        = 7
+	responseJoin, responseAnswer, responseOffer, responseTrickle           = 1, 2, 3, 4
+	responsePublished, responseLeave                                       = 6, 8
+
+	descriptionType, descriptionSDP, descriptionID = 1, 2, 3
+	trickleCandidate, trickleTarget                = 1, 2
+	trackID, trackName, trackType                  = 1, 2, 3
+	trackWidth, trackHeight, trackSource           = 4, 5, 8
+	trackLayer                                     = 9
+	publishedTrack, publishedID                    = 2, 1
+	layerQuality, layerWidth, layerHeight          = 1, 2, 3
+	settingsTrack, settingsQuality                 = 1, 4
+	typeVideo, sourceCamera                        = 1, 1
+)
+
+func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
+	s, err := k.seat(ctx, end, `"canPublish":true,"canSubscribe":false`)
+	if err != nil {
+		return err
+	}
+	var track []byte
+	for _, field := range []struct {
+		number int
+		text   string
+	}{{trackID, end.TrackID()}, {trackName, "picture"}} {
+		track = appendBytes(track, field.number, field.text)
+	}
+	for _, field := range [][2]int{{trackType, typeVideo}, {trackWidth, 1280}, {trackHeight, 720}, {trackSource, sourceCamera}} {
+		track = appendVarint(track, field[0], uint64(field[1]))
+	}
+	// Qualities are LOW, MEDIUM and HIGH, 0 to 2; one layer alone is HIGH.
+	for quality := 3 - max(end.Layers(), 1); quality < 3; quality++ {
+		layer := appendVarint(nil, layerQuality, uint64(quality))
+		layer = appendVarint(layer, layerWidth, uint64(1280>>(2-quality)))
+		track = appendBytes(track, trackLayer, appendVarint(layer, layerHeight, uint64(720>>(2-quality))))
+	}
+	s.say(requestTrack, track)
+	offer, err := end.Offer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.await(ctx, responsePublished); err != nil {
+		return err
+	}
+	k.tracks[end.Name] = s.track
+	s.say(requestOffer, description("offer", offer, 1))
+	return s.await(ctx, responseAnswer)
+}
+
+// Subscribe lets an End in, which is subscribed to everybody by itself, and says
+// which layer it wants.
+func (k *liveKit) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
+	s, err := k.seat(ctx, end, `"canPublish":false,"canSubscribe":true`)
+	if err != nil {
+		return err
+	}
+	if err := s.await(ctx, responseOffer); err != nil {
+		return err
+	}
+	for _, publisher := range from {
+		if publisher.Layers() > 1 {
+			settings := appendBytes(nil, settingsTrack, k.tracks[publisher.Name])
+			s.say(requestSettings, appendVarint(settings, settingsQuality, uint64(end.Layer)))
+		}
+	}
+	return nil
+}
+
+// Allocations are not told without more of a server than others run.
+func (k *liveKit) Allocations(context.Context) (uint64, bool) { return 0, false }
+
+func (k *liveKit) Stop() error {
+	for _, s := range k.seats {
+		s.leave()
+	}
+	return k.process.Stop()
+}
+
+// seat opens a websocket for an End.
+func (k *liveKit) seat(ctx context.Context, end *party.End, grants string) (*seat, error) {
+	query := url.Values{
+		"access_token": {token(end.Name, grants)}, "protocol": {strconv.Itoa(liveKitProtocol)},
+		"auto_subscribe": {"1"}, "sdk": {"go"},
+	}
+	address := url.URL{Scheme: "ws", Host: k.address, Path: "/rtc", RawQuery: query.Encode()}
+	socket, _, err := websocket.DefaultDialer.DialContext(ctx, address.String(), nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: livekit, %s: %w", ErrRefused, end.Name, err)
+	}
+	s := newSeat(end, socket)
+	k.seats = append(k.seats, s)
+	return s, nil
+}
+
+// token is a JSON web token (RFC 7519) for an hour.
+func token(name, grants string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	body := fmt.Sprintf(`{"iss":%q,"sub":%q,"exp":%d,"video":{"room":%q,"roomJoin":true,%s}}`,
+		liveKitKey, name, time.Now().Add(time.Hour).Unix(), room, grants)
+	signed := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(body))
+	mac := hmac.New(sha256.New, []byte(liveKitSecret))
+	mac.Write([]byte(signed))
+	return signed + "." + encode(mac.Sum(nil))
+}
+
+func description(kind, sdp string, id uint64) []byte {
+	message := appendBytes(appendBytes(nil, descriptionType, kind), descriptionSDP, sdp)
+	return appendVarint(message, descriptionID, id)
+}
+
+// candidateOf reads what trickles in: a JSON object in a message.
+func candidateOf(message protobuf) (string, error) {
+	var init struct {
+		Candidate string `json:"candidate"`
+	}
+	err := json.Unmarshal(message.bytes[trickleCandidate], &init)
+	return init.Candidate, err
+}

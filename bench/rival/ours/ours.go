@@ -1,0 +1,128 @@
+// Package ours is our forwarder behind package door: package focus with a
+// session for each room, everything as it comes. It never lets go of anybody.
+package ours
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"meshfocus/focus"
+	"meshfocus/focus/transport"
+)
+
+const (
+	// gathering is how long candidates may take; there are those of the machine.
+	gathering = 5 * time.Second
+	// looking is how often a subscriber looks whether a publisher is there.
+	looking = 5 * time.Millisecond
+	// A party of a session is one connection, and those of a benchmark may have two.
+	publishing, subscribing = "/publishes", "/subscribes"
+)
+
+// Config is what may be chosen.
+type Config struct {
+	// Tick and Lanes are as in transport.Config.
+	Tick  time.Duration
+	Lanes int
+	// Loopback adds 127.0.0.1.
+	Loopback bool
+}
+
+// Forwarder is one network with a focus on it.
+type Forwarder struct {
+	network *transport.Network
+	focus   *focus.Focus
+}
+
+// New opens the sockets, on all addresses.
+func New(config Config) (*Forwarder, error) {
+	network, err := transport.Listen(transport.Config{
+		Lanes: config.Lanes, Tick: config.Tick, Loopback: config.Loopback,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Forwarder{network: network, focus: focus.New(focus.Config{Network: network, Patience: -1})}, nil
+}
+
+// Publish answers an offer that sends one picture.
+func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (string, error) {
+	_, joined, err := f.join(room, party+publishing)
+	if err != nil {
+		return "", err
+	}
+	return answer(ctx, joined, offer)
+}
+
+// Subscribe answers an offer that receives from others, who may be about to
+// publish. The layer matters where there are several.
+func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []string, layer int, offer string) (string, error) {
+	session, joined, err := f.join(room, party+subscribing)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range from {
+		track, err := published(ctx, session, name+publishing)
+		if err != nil {
+			return "", err
+		}
+		if _, err := joined.Subscribe(track.Key, wish(layer)); err != nil {
+			return "", err
+		}
+	}
+	return answer(ctx, joined, offer)
+}
+
+// wish asks for a layer by the size that parties give it; the largest is whatever
+// is the best.
+func wish(layer int) focus.Wish {
+	sizes := [...]focus.Wish{{Width: 320, Height: 180}, {Width: 640, Height: 360}}
+	if layer < len(sizes) {
+		return sizes[layer]
+	}
+	return focus.Wish{}
+}
+
+func (f *Forwarder) join(room, party string) (*focus.Session, *focus.Party, error) {
+	session, err := f.focus.Session(room)
+	if err != nil {
+		return nil, nil, err
+	}
+	joined, err := session.Join(party, transport.BundleConfig{Name: party})
+	return session, joined, err
+}
+
+// published waits for the track of an owner.
+func published(ctx context.Context, session *focus.Session, owner string) (focus.Track, error) {
+	ticker := time.NewTicker(looking)
+	defer ticker.Stop()
+	for {
+		tracks := session.Tracks()
+		if i := slices.IndexFunc(tracks, func(t focus.Track) bool { return t.Owner == owner }); i >= 0 {
+			return tracks[i], nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return focus.Track{}, fmt.Errorf("waits for %s: %w", owner, ctx.Err())
+		}
+	}
+}
+
+// Close ends all connections.
+func (f *Forwarder) Close() error {
+	f.focus.Close()
+	return f.network.Close()
+}
+
+// answer answers with all candidates. Who cannot be answered leaves.
+func answer(ctx context.Context, party *focus.Party, offer string) (string, error) {
+	made, err := party.AcceptOffer(ctx, transport.Description{Type: transport.TypeOffer, SDP: offer}, gathering)
+	if err != nil {
+		party.Leave()
+		return "", err
+	}
+	return made.SDP, nil
+}

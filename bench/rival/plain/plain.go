@@ -1,0 +1,171 @@
+// Package plain is a forwarder as one writes it in an afternoon with
+// pion/webrtc, its default interceptors and nothing else: what a packet costs
+// there is what the rest of this house is held against. It answers offers (see
+// package door) and never lets go of anybody.
+//
+// Each publisher has a loop that reads its packets and writes them to all who
+// subscribe, one after the other. Pion's loops do the rest.
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+)
+
+// Forwarder is rooms of publishers and subscribers.
+type Forwarder struct {
+	api *webrtc.API
+
+	mu         sync.Mutex // guards what follows
+	publishers map[string]*publisher
+	all        []*webrtc.PeerConnection
+	loops      sync.WaitGroup
+}
+
+// publisher is one picture on its way to many.
+type publisher struct {
+	connection *webrtc.PeerConnection
+	arrived    chan struct{} // closed when the track is there
+	track      *webrtc.TrackLocalStaticRTP
+	ssrc       webrtc.SSRC
+}
+
+// New makes a forwarder without rooms. The DTLS server's choice of a profile is
+// left to Pion, which takes what is offered.
+func New() (*Forwarder, error) {
+	engine := &webrtc.MediaEngine{}
+	if err := engine.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	settings := webrtc.SettingEngine{}
+	settings.SetIncludeLoopbackCandidate(true)
+	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(settings))
+	return &Forwarder{api: api, publishers: make(map[string]*publisher)}, nil
+}
+
+// Publish answers an offer that sends one picture.
+func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (string, error) {
+	connection, err := f.connect()
+	if err != nil {
+		return "", err
+	}
+	p := &publisher{connection: connection, arrived: make(chan struct{})}
+	connection.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.forward(remote) })
+	f.mu.Lock()
+	f.publishers[room+"/"+party] = p
+	f.mu.Unlock()
+	return answer(ctx, connection, offer)
+}
+
+// forward is the loop of a publisher. It ends with the connection.
+func (p *publisher) forward(remote *webrtc.TrackRemote) {
+	track, err := webrtc.NewTrackLocalStaticRTP(remote.Codec().RTPCodecCapability, remote.ID(), remote.StreamID())
+	if err != nil {
+		return
+	}
+	p.track, p.ssrc = track, remote.SSRC()
+	close(p.arrived)
+	buffer := make([]byte, 1500)
+	for {
+		n, _, err := remote.Read(buffer)
+		if err != nil {
+			return
+		}
+		// Who has gone is no reason to stop for the others.
+		_, _ = track.Write(buffer[:n])
+	}
+}
+
+// Subscribe answers an offer that receives from others, who must be there. It
+// knows one layer.
+func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []string, _ int, offer string) (string, error) {
+	connection, err := f.connect()
+	if err != nil {
+		return "", err
+	}
+	for _, name := range from {
+		f.mu.Lock()
+		p := f.publishers[room+"/"+name]
+		f.mu.Unlock()
+		if p == nil {
+			return "", fmt.Errorf("%s: nobody called %s publishes", party, name)
+		}
+		select {
+		case <-p.arrived:
+		case <-ctx.Done():
+			return "", fmt.Errorf("%s has sent nothing yet: %w", name, ctx.Err())
+		}
+		sender, err := connection.AddTrack(p.track)
+		if err != nil {
+			return "", err
+		}
+		f.loops.Go(func() { drain(sender) })
+		connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+			if state == webrtc.PeerConnectionStateConnected {
+				_ = p.connection.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(p.ssrc)}})
+			}
+		})
+	}
+	return answer(ctx, connection, offer)
+}
+
+// drain reads what a subscriber says, which Pion's interceptors see by that.
+func drain(sender *webrtc.RTPSender) {
+	buffer := make([]byte, 1500)
+	for {
+		if _, _, err := sender.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+// Close ends all connections and waits for the loops.
+func (f *Forwarder) Close() error {
+	f.mu.Lock()
+	all := f.all
+	f.mu.Unlock()
+	var errs []error
+	for _, connection := range all {
+		errs = append(errs, connection.Close())
+	}
+	f.loops.Wait()
+	return errors.Join(errs...)
+}
+
+func (f *Forwarder) connect() (*webrtc.PeerConnection, error) {
+	connection, err := f.api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, connection)
+	return connection, nil
+}
+
+// answer answers with all candidates.
+func answer(ctx context.Context, connection *webrtc.PeerConnection, offer string) (string, error) {
+	if err := connection.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", err
+	}
+	made, err := connection.CreateAnswer(nil)
+	if err != nil {
+		return "", err
+	}
+	gathered := webrtc.GatheringCompletePromise(connection)
+	if err := connection.SetLocalDescription(made); err != nil {
+		return "", err
+	}
+	select {
+	case <-gathered:
+		return connection.LocalDescription().SDP, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
