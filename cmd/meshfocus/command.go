@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"meshfocus/signalling/appservice"
 )
 
 // Exit codes, listed in `meshfocus --help`.
@@ -85,13 +87,15 @@ func newRoot(std streams) *cobra.Command {
 other device. There is no media server to install: devices find each other
 through member events in a room and negotiate by to-device messages.
 
-Without a verb it serves: an embedded homeserver, a lobby room in which a
-test card is on call, and a status page that shows every link live.`,
-		Example: `  meshfocus                                   serve with defaults, all in memory
-  meshfocus serve --data ./data               the same, kept over restarts
+Without a verb it serves: a call page for browsers, a lobby in which a test
+card is on call, an embedded homeserver, and a status page that shows every
+link live.`,
+		Example: `  meshfocus                                      serve with defaults, all in memory
+  meshfocus serve --data ./data                  the same, kept over restarts
+  meshfocus serve --listen :8443 --self-signed   for phones in the same network
   meshfocus join --homeserver http://127.0.0.1:8008 --user @me:localhost \
       --password-file pw --publish talk.ivf --record out '#lobby:localhost'
-  meshfocus config example > meshfocus.yaml   every setting, explained
+  meshfocus config example > meshfocus.yaml      every setting, explained
 
 Exit codes: 0 done · 1 failed · 2 wrong usage or configuration
             3 homeserver unreachable · 4 login or room refused · 5 media file unusable`,
@@ -105,10 +109,10 @@ Exit codes: 0 done · 1 failed · 2 wrong usage or configuration
 	})
 	root.PersistentFlags().String("config", "", "YAML file with settings (environment MESHFOCUS_CONFIG)")
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, newJoin(std), newConfig(std), newVersion(std))
+	root.AddCommand(serve, newJoin(std), newRing(std), newCalls(std), newConformance(std), newDoctor(std), newVantage(std), newSnippet(std), newConfig(std), newVersion(std))
 	root.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("unknown verb %q; verbs are serve, join, config, version, completion", args[0])
+			return usage("unknown verb %q; verbs are serve, join, ring, calls, conformance, doctor, vantage, snippet, config, version, completion", args[0])
 		}
 		return nil
 	}
@@ -151,6 +155,14 @@ func newConfig(std streams) *cobra.Command {
 				_, err := fmt.Fprintln(std.out, "configuration is fine")
 				return err
 			}},
+		&cobra.Command{Use: "registration", Short: "Print the registration of the application service, for the other homeserver's operator", Args: cobra.NoArgs,
+			RunE: func(c *cobra.Command, _ []string) error {
+				l, err := loadFor(c, std)
+				if err != nil {
+					return err
+				}
+				return writeRegistration(std.out, l.Appservice)
+			}},
 		&cobra.Command{Use: "example", Short: "Print a commented file with every setting and its default", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return writeExample(std.out) }},
 	)
@@ -160,6 +172,26 @@ func newConfig(std streams) *cobra.Command {
 		}
 	}
 	return group
+}
+
+// writeRegistration prints the YAML to load. Tokens that are not set are made
+// up, with what to set them by here.
+func writeRegistration(w io.Writer, c AppserviceConfig) error {
+	note := ""
+	complete := func(key string, token *string) {
+		if *token == "" {
+			*token = appservice.NewToken()
+			note += fmt.Sprintf("# Set here: appservice.%s: %q\n", key, *token)
+		}
+	}
+	complete("as_token", &c.ASToken)
+	complete("hs_token", &c.HSToken)
+	text, err := appservice.Registration(c.service())
+	if err != nil {
+		return usage("%w; set appservice.server_name", err)
+	}
+	_, err = fmt.Fprintf(w, "%s%s", note, text)
+	return err
 }
 
 func newVersion(std streams) *cobra.Command {

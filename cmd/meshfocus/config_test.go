@@ -65,6 +65,23 @@ func TestLoad_SaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 		"TURN without credentials":                       {file: "turn: {uris: ['turn:a:3478']}\n", want: []string{"turn.username"}},
 		"an address that is none":                        {file: "listen: everywhere\n", want: []string{"host:port"}},
 		"a rate limit of no class":                       {file: "homeserver: {rate_limits: ['logn=1/5', 'login=often']}\n", want: []string{"logn", "to_device", "login=0.5/20"}},
+		"plain HTTP where others reach it":               {file: "listen: 0.0.0.0:8008\n", want: []string{"listen (from file", "--self-signed", "--insecure-http"}},
+		"a certificate without its key":                  {file: "tls: {cert: a.pem}\n", want: []string{"--tls-key"}},
+		"two sources of certificates":                    {file: "tls: {cert: a, key: b, self_signed: true}\n", want: []string{"choose one"}},
+		"ACME without a place to keep certificates":      {file: "tls: {acme: [call.example.org]}\n", want: []string{"--data"}},
+		"ACME for an address":                            {file: "homeserver: {data: d}\ntls: {acme: ['https://call.example.org']}\n", want: []string{"call.example.org", "not a domain"}},
+		"an ACME directory that is none":                 {file: "tls: {acme_directory: letsencrypt}\n", want: []string{"https://"}},
+		"an address for challenges that is none":         {file: "tls: {acme_http: '80'}\n", want: []string{"write :80"}},
+		"a proxy that is none":                           {file: "trusted_proxies: [proxy]\n", want: []string{"10.0.0.0/8"}},
+		"an origin with a path":                          {file: "call: {origins: ['https://a.example/x']}\n", want: []string{"without a path"}},
+		"no calls":                                       {file: "call: {max_calls: 0}\n", want: []string{"call.new"}},
+		"no sockets":                                     {file: "call: {max_sockets: 0}\n", want: []string{"1 or more"}},
+		"no grace":                                       {file: "call: {grace: 0s}\n", want: []string{"1s to 1h"}},
+		"links that end at once":                         {file: "call: {keep: 1s}\n", want: []string{"at least 1m"}},
+		"an upstream that is no address":                 {file: "homeserver: {data: d}\nupstream: {url: 'matrix.example.org'}\n", want: []string{"http://127.0.0.1:8008"}},
+		"an upstream without data":                       {file: "upstream: {url: 'http://127.0.0.1:8008'}\n", want: []string{"--data DIR"}},
+		"a transport that is none":                       {file: "upstream: {transports: ['livekit']}\n", want: []string{"transport 1", "full_mesh"}},
+		"no delayed events":                              {file: "upstream: {max_delayed: 0}\n", want: []string{"1 or more"}},
 		"a duration that is none":                        {file: "homeserver: {max_delay: soon}\n", want: []string{"max_delay"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,15 +137,16 @@ func TestRun_AnswersWithDocumentedExitCodes(t *testing.T) {
 		code int
 		says string
 	}{
-		"version":        {[]string{"version"}, exitOK, "meshfocus "},
-		"help":           {[]string{"--help"}, exitOK, "Exit codes"},
-		"config check":   {[]string{"config", "check"}, exitOK, "fine"},
-		"bad config":     {[]string{"config", "check", "--config", bad}, exitUsage, `unknown key "nonsense"`},
-		"unknown verb":   {[]string{"srve"}, exitUsage, "verbs are serve"},
-		"unknown flag":   {[]string{"serve", "--nope"}, exitUsage, "--help"},
-		"join, no room":  {[]string{"join"}, exitUsage, "ROOM"},
-		"missing config": {[]string{"serve", "--config", "/does/not/exist"}, exitUsage, "no such file"},
-		"completion":     {[]string{"completion", "bash"}, exitOK, "meshfocus"},
+		"version":         {[]string{"version"}, exitOK, "meshfocus "},
+		"help":            {[]string{"--help"}, exitOK, "Exit codes"},
+		"config check":    {[]string{"config", "check"}, exitOK, "fine"},
+		"bad config":      {[]string{"config", "check", "--config", bad}, exitUsage, `unknown key "nonsense"`},
+		"unknown verb":    {[]string{"srve"}, exitUsage, "verbs are serve"},
+		"unknown flag":    {[]string{"serve", "--nope"}, exitUsage, "--help"},
+		"no such profile": {[]string{"serve", "--membership-profile", "both"}, exitUsage, "use session, sticky"},
+		"join, no room":   {[]string{"join"}, exitUsage, "ROOM"},
+		"missing config":  {[]string{"serve", "--config", "/does/not/exist"}, exitUsage, "no such file"},
+		"completion":      {[]string{"completion", "bash"}, exitOK, "meshfocus"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"meshfocus/focus/lane"
 	"meshfocus/mesh/headless"
 	"meshfocus/mesh/negotiate"
+	"meshfocus/signalling/message"
 	"meshfocus/web/stats"
 )
 
@@ -74,6 +77,18 @@ func (d *display) finish(s headless.Status) {
 	}
 }
 
+// tell shows something beside the samples: a value as a JSON line, or a line
+// for people.
+func (d *display) tell(value any, words string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.json {
+		_ = json.NewEncoder(d.out).Encode(value) // every field can be written
+		return
+	}
+	fmt.Fprintln(d.out, words)
+}
+
 func (d *display) write(event string, s headless.Status) {
 	text, err := json.Marshal(line{Time: s.At, Event: event, Party: partyOf(s, "headless"), Recordings: s.Recordings})
 	if err != nil {
@@ -94,13 +109,19 @@ func (d *display) changes(s headless.Status) {
 	seen := map[string]bool{}
 	for _, link := range s.Links {
 		peer, state := link.Peer.String(), link.State.String()
+		if link.Behind != (message.Party{}) {
+			state += " by " + link.Behind.String()
+			if !link.Encrypted {
+				state += ", which could see and hear it"
+			}
+		}
 		seen[peer] = true
 		if d.states[peer] == state {
 			continue
 		}
 		d.states[peer] = state
 		extra := ""
-		if link.State == negotiate.Connected {
+		if link.State == negotiate.Connected && link.Behind == (message.Party{}) {
 			extra = fmt.Sprintf(" in %s over %s", link.ConnectTime().Round(time.Millisecond), link.Path())
 		} else if link.Words != "" {
 			extra = ": " + link.Words
@@ -123,6 +144,9 @@ func (d *display) redraw(s headless.Status) {
 	if s.Trouble != "" {
 		fmt.Fprintf(&b, "! %s\n", s.Trouble)
 	}
+	if s.Way != "" {
+		fmt.Fprintf(&b, "%s\n", s.Way)
+	}
 	fmt.Fprintf(&b, "\n%-34s %-10s %10s %10s %8s %6s  %s\n", "peer", "state", "in", "out", "RTT", "loss", "receives")
 	if len(s.Links) == 0 {
 		b.WriteString("nobody else is in the call yet\n")
@@ -131,7 +155,12 @@ func (d *display) redraw(s headless.Status) {
 		fmt.Fprintf(&b, "%-34s %-10s %10s %10s %8s %5.1f%%  %s\n", cut(link.Peer.String(), 34), link.State,
 			bitRate(link.InBitsPerSecond), bitRate(link.OutBitsPerSecond), link.RTT.Round(100*time.Microsecond),
 			100*max(link.LossIn, link.LossOut), strings.Join(link.Media(), ", "))
-		if link.Words != "" && link.State != negotiate.Connected {
+		if link.Unread != "" {
+			fmt.Fprintf(&b, "    %s\n", link.Unread)
+		}
+		if link.Distrust != "" && link.State != negotiate.Connected {
+			fmt.Fprintf(&b, "    %s\n", link.Distrust)
+		} else if link.Words != "" && link.State != negotiate.Connected {
 			fmt.Fprintf(&b, "    last call: %s\n", link.Words)
 		}
 	}
@@ -160,18 +189,24 @@ func bitRate(bits float64) string {
 
 // partyOf turns a participant's sample into what page and JSON lines show.
 func partyOf(s headless.Status, role string) stats.Party {
-	party := stats.Party{Party: s.Party.String(), Role: role, Room: s.RoomID, State: s.State, Trouble: s.Trouble, Links: []stats.Link{}}
+	party := stats.Party{Party: s.Party.String(), Role: role, Room: s.RoomID, State: s.State, Trouble: s.Trouble, Way: s.Way, Links: []stats.Link{}}
 	for _, link := range s.Links {
 		shown := stats.Link{
 			Peer: link.Peer.String(), State: link.State.String(), SinceMs: s.At.Sub(link.Since).Milliseconds(),
 			ConnectMs: link.ConnectTime().Milliseconds(), RTTMs: float64(link.RTT.Microseconds()) / 1000,
 			LossInPercent: 100 * link.LossIn, LossOutPercent: 100 * link.LossOut,
 			InBitsPerSecond: link.InBitsPerSecond, OutBitsPerSecond: link.OutBitsPerSecond,
-			BytesIn: link.BytesIn, BytesOut: link.BytesOut, Media: link.Media(), Path: link.Path(),
-			Encrypted: link.Encrypted, MessagesSent: link.Sent, MessagesReceived: link.Received, Attempts: link.Attempts,
+			BytesIn: link.BytesIn, BytesOut: link.BytesOut, Media: link.Media(), Layers: link.Layers(), Path: link.Path(),
+			Encrypted: link.Encrypted, FramesOpened: link.Frames.Opened, Unread: link.Unread, MessagesSent: link.Sent, MessagesReceived: link.Received, Attempts: link.Attempts,
+		}
+		if link.Stats != nil {
+			shown.Sends, shown.Carries = link.Sends(), wayView(&link.Stats.Sending, lane.Now())
+		}
+		if link.Behind != (message.Party{}) {
+			shown.Behind = link.Behind.String()
 		}
 		if link.State != negotiate.Connected {
-			shown.Reason = link.Words
+			shown.Reason = cmp.Or(link.Distrust, link.Words)
 		}
 		party.Links = append(party.Links, shown)
 	}

@@ -40,6 +40,28 @@ func TestDisplay_OnATerminalShowsEveryLinkLive(t *testing.T) {
 	}
 }
 
+func TestDisplay_SaysWhoIsBehindAFocus(t *testing.T) {
+	var out bytes.Buffer
+	sample := aSample("joined")
+	focus := message.Party{UserID: "@focus:hs", DeviceID: "F"}
+	sample.Way, sample.Links = "everything comes by @focus:hs/F", sample.Links[:1]
+	sample.Links[0].Behind = focus
+	for sealed, want := range map[bool]string{
+		true:  "@bob:hs/B connected by @focus:hs/F\n",
+		false: "@bob:hs/B connected by @focus:hs/F, which could see and hear it\n",
+	} {
+		out.Reset()
+		sample.Links[0].Encrypted = sealed
+		newDisplay(&out, false).status(sample)
+		if !strings.HasSuffix(out.String(), want) {
+			t.Errorf("it says %q, want %q", out.String(), want)
+		}
+	}
+	if shown := partyOf(sample, "headless"); shown.Way != sample.Way || shown.Links[0].Behind != focus.String() {
+		t.Errorf("it shows %+v", shown)
+	}
+}
+
 func TestDisplay_ElsewhereWritesALinePerChange(t *testing.T) {
 	var out bytes.Buffer
 	d := newDisplay(&out, false)

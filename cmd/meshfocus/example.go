@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // writeYAML writes every setting as YAML, in the order of the table, with what
@@ -80,7 +81,7 @@ func wrap(text string, width int) string {
 	for i, word := range strings.Fields(text) {
 		switch {
 		case i == 0:
-		case length+1+len(word) > width:
+		case length+1+utf8.RuneCountInString(word) > width:
 			out.WriteByte('\n')
 			length = 0
 		default:
@@ -88,7 +89,7 @@ func wrap(text string, width int) string {
 			length++
 		}
 		out.WriteString(word)
-		length += len(word)
+		length += utf8.RuneCountInString(word)
 	}
 	return out.String()
 }

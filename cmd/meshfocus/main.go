@@ -1,6 +1,7 @@
-// Command meshfocus holds full-mesh Matrix calls: it serves an embedded
-// homeserver with a lobby where a call is running (serve, the default), or
-// joins a call in any room on any homeserver as a headless participant (join).
+// Command meshfocus holds full-mesh Matrix calls: it serves a page where
+// browsers call each other, over an embedded homeserver (serve, the default),
+// or joins a call in any room on any homeserver as a headless participant
+// (join).
 //
 // It is the only place that knows every room of the house, and the only one
 // that reads flags, environment and files.

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"meshfocus/bench/report"
+)
+
+// TestMain lets the test be the program: compare starts itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "forward" || os.Args[1] == "plain") {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestCompare_MeasuresOursAndPion starts both as processes and measures them at
+// next to no load.
+func TestCompare_MeasuresOursAndPion(t *testing.T) {
+	folder := t.TempDir()
+	out := filepath.Join(folder, "rounds.jsonl")
+	err := run(t.Context(), []string{
+		"compare", "-cases", "smoke", "-rivals", "ours,pion,janus", "-janus", filepath.Join(folder, "none"), "-rounds", "1",
+		"-warm", "100ms", "-measure", "500ms", "-folder", folder, "-out", out, "-machine", "a test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	machines, rounds, err := report.Read(file)
+	if err != nil || len(machines) != 1 || machines[0].Machine != "a test" || len(rounds) != 2 {
+		t.Fatalf("%v, %v, %v", machines, rounds, err)
+	}
+	for _, r := range rounds {
+		// A busy machine may make a round one that does not count, for that reason
+		// and no other.
+		if strings.HasPrefix(r.Invalid, "the generator") {
+			t.Logf("%s: %s", r.Rival, r.Invalid)
+			continue
+		}
+		if r.Invalid != "" || r.Forwarded == 0 || r.P99Micros == 0 || !r.Told || r.Version == "" {
+			t.Errorf("%s: %+v", r.Rival, r)
+		}
+	}
+	if err := run(t.Context(), []string{"report", out}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRun_SaysWhatIsWrong(t *testing.T) {
+	for want, arguments := range map[string][]string{
+		"say compare":          {},
+		"no case \"odd\"":      {"compare", "-cases", "odd"},
+		"no server \"theirs\"": {"compare", "-rivals", "theirs"},
+		"core \"first\"":       {"compare", "-cores", "first"},
+		"no such file":         {"report", filepath.Join(t.TempDir(), "none")},
+		"ParseAddr":            {"compare", "-address", "here"},
+		"no case \"5.9\"":      {"bwe", "-case", "5.9"},
+		"no controller \"cc\"": {"bwe", "-with", "ours, cc"},
+		"nothing to play":      {"bwe", "-seeds", "0", "-varied", "0"},
+		"\"5.1\" is no flag":   {"bwe", "5.1"},
+		"-workers has to be":   {"bwe", "-workers", "0"},
+		"say which file":       {"bwe", "replay"},
+		"open":                 {"bwe", "replay", filepath.Join(t.TempDir(), "none")},
+	} {
+		if err := run(t.Context(), arguments); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", arguments, err, want)
+		}
+	}
+}
+
+// TestBWE_WritesWhatItPlayed plays one short case, judged and in all the forms
+// there are.
+func TestBWE_WritesWhatItPlayed(t *testing.T) {
+	folder := t.TempDir()
+	page, lines := filepath.Join(folder, "bwe.html"), filepath.Join(folder, "bwe.jsonl")
+	err := run(t.Context(), []string{
+		"bwe", "-case", "outage", "-with", "ours,nada", "-seeds", "2", "-varied", "1", "-html", page, "-json", lines,
+		"-curve", filepath.Join(folder, "curves"),
+	})
+	if err != nil && !errors.Is(err, errLost) { // which it is, is for make bwe to say
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(lines)
+	if err != nil || strings.Count(string(text), "\n") != 6 || !strings.Contains(string(text), `"controller":"NADA"`) {
+		t.Errorf("%v: %s", err, text)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "uPlot") {
+		t.Errorf("there is no page: %v", err)
+	}
+	if curves, err := os.ReadDir(filepath.Join(folder, "curves")); err != nil || len(curves) != 6 {
+		t.Errorf("%d curves: %v", len(curves), err)
+	}
+}
+
+// TestReplay_DecidesAsItWasRecorded records a run, replays it, and replays it with
+// another beginning.
+func TestReplay_DecidesAsItWasRecorded(t *testing.T) {
+	folder := t.TempDir()
+	err := run(t.Context(), []string{"bwe", "-case", "outage", "-with", "ours", "-seeds", "1", "-varied", "0", "-record", folder})
+	if err != nil && !errors.Is(err, errLost) {
+		t.Fatal(err)
+	}
+	name := filepath.Join(folder, "ours-outage-1-0.trace")
+	trace, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told strings.Builder
+	each := asked{reports: true}
+	if differs, err := each.retell(&told, bytes.NewReader(trace), name); err != nil || differs > 0 {
+		t.Fatalf("%d differ: %v", differs, err)
+	}
+	if lines := strings.Count(told.String(), "report of "); lines < 500 {
+		t.Errorf("%d reports are told", lines)
+	}
+	tellsStory(t, trace, name)
+	other := bytes.ReplaceAll(trace, []byte(`,"rate":1`), []byte(`,"rate":2`)) // as if another had decided
+	if err := os.WriteFile(name, other, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"bwe", "replay", "-quiet", name}); !errors.Is(err, errDiffers) {
+		t.Errorf("other decisions: %v", err)
+	}
+	if err := os.WriteFile(name, trace[:len(trace)-5], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"bwe", "replay", "-quiet", name}); err == nil || !strings.Contains(err.Error(), "line ") {
+		t.Errorf("a trace that was cut off: %v", err)
+	}
+}
+
+// tellsStory has a trace told in short, packed, with its curves, and again.
+func tellsStory(t *testing.T, trace []byte, name string) {
+	t.Helper()
+	page := name + ".html"
+	short := asked{page: page}
+	var told strings.Builder
+	if differs, err := short.retell(&told, bytes.NewReader(trace), name); err != nil || differs > 0 {
+		t.Fatalf("%d differ: %v", differs, err)
+	}
+	lines := strings.Count(told.String(), "\n")
+	if lines < 10 || lines > 400 || !strings.Contains(told.String(), "silent") || !strings.Contains(told.String(), "· probe 1: ") {
+		t.Errorf("the story has %d lines:\n%s", lines, told.String())
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "uPlot") || !strings.Contains(string(text), "Everything is decided as it was recorded") {
+		t.Errorf("there is no page: %v", err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, _ = z.Write(trace)
+	if err := errors.Join(z.Close(), os.WriteFile(name+".gz", packed.Bytes(), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"-quiet", "-again", "-all"} {
+		if err := run(t.Context(), []string{"bwe", "replay", flag, name + ".gz"}); err != nil {
+			t.Errorf("%s of a packed trace: %v", flag, err)
+		}
+	}
+}
