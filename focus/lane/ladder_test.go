@@ -29,10 +29,20 @@ func TestLadder_IsCopiedWhenItIsAnother(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestLadder_AllocatesNothing(t *testing.T) {
 	if raceful {
 		t.Skip("the race detector allocates")
 	}
-	if got := testing.AllocsPerRun(100, func() { build(&one, 300); c.follow(&one) }); got != 0 {
+	var of ladder
+	var c copied
+	var offers allocate.Offers
+	if got := testing.AllocsPerRun(100, func() {
+		offers[0][0] = allocate.Offer{Mean: offers[0][0].Mean + 300, Peak: 300}
+		of.build(&offers)
+		c.follow(&of)
+	}); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
 }
