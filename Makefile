@@ -75,6 +75,12 @@ bwe: ## ours, NADA and Pion's gcc on simulated paths, held against the goals (HT
 	@CGO_ENABLED=0 go build -o bin/meshbench ./cmd/meshbench
 	@exec ./bin/meshbench bwe $(if $(HTML),-html $(HTML)) $(if $(JSON),-json $(JSON)) $(ARGS)
 
+.PHONY: bwe-lost
+bwe-lost: ## docs/bwe: a picture of the worst run behind each bar that ours has lost
+	@CGO_ENABLED=0 go build -o bin/meshbench ./cmd/meshbench
+	@rm -f docs/bwe/*.svg
+	@exec ./bin/meshbench bwe -with ours -known -lost docs/bwe
+
 .PHONY: bwe-real
 bwe-real: ## 5.1 and S1 in real time with Chromium, held against the simulation; eleven minutes on a quiet machine (HTML=…, ARGS="-case S1-to")
 	@internal/scripts/need chromium:chromium

@@ -31,6 +31,7 @@ type trial struct {
 	interval           time.Duration
 	lines, page        string
 	curves, record     string
+	lost               string
 	figures, known     bool
 	workers            int
 }
@@ -46,6 +47,7 @@ metrics: docs/bwe.md. It ends with 1 if a bar for the worst seed is lost.
   meshbench bwe -html bwe.html                with the curves, to look at offline
   meshbench bwe -case 5.1,bloat -with ours    while working on the estimator
   meshbench bwe -case 5.1 -figures            all figures, a line for each run
+  meshbench bwe -with ours -lost pictures     a picture of the worst run behind each lost bar
   meshbench bwe -case 5.1 -with ours -record traces
   meshbench bwe replay traces/ours-5.1-1-0.trace
 
@@ -70,6 +72,7 @@ func estimate(ctx context.Context, arguments []string) error {
 	flags.StringVar(&q.lines, "json", "", "file for the runs, as JSON lines")
 	flags.StringVar(&q.page, "html", "", "file for the report with curves; it needs no network")
 	flags.StringVar(&q.curves, "curve", "", "folder for the curves as CSV, a file for each controller, case, seed and flow")
+	flags.StringVar(&q.lost, "lost", "", "folder for pictures (SVG): of each bar that ours has lost, the worst run")
 	flags.StringVar(&q.record, "record", "", "folder for the traces of ours, a file for each case, seed and flow; bwe replay reads them")
 	flags.BoolVar(&q.figures, "figures", false, "print all figures, a line for each run, in place of the table")
 	flags.BoolVar(&q.known, "known", false, "end with 1 only for bars that are not known to be lost (bench/congestion/known.go); CI plays like that")
@@ -227,6 +230,11 @@ func (q *trial) write(runs []table.Run) error {
 			return err
 		}
 		fmt.Printf("the report is %s\n", q.page)
+	}
+	if q.lost != "" {
+		if err := q.drawLost(runs); err != nil {
+			return err
+		}
 	}
 	if q.curves != "" {
 		return writeCurves(q.curves, runs)
