@@ -69,6 +69,7 @@ export class MatrixSignaller {
   #reportedAt = -Infinity;
   /** @type {RTCIceServer[]} */
   #servers = [];
+  #renewal = new AbortController();
   /** @type {import("./stickies.js").Stickies} */
   #sticky = new Map();
   #isDown = false;
@@ -357,9 +358,17 @@ export class MatrixSignaller {
     }
   }
 
+  /** Ours are refused: asks the homeserver for others. */
+  async freshServers() {
+    await this.#turn();
+    return this.#servers;
+  }
+
   /** @param {number} ms */
   #renewTurn(ms) {
-    sleep(Math.min(ms, 2 ** 30), this.#closed.signal).then(() => this.#turn()).then(() => this.#handler?.iceServers(this.#servers)).catch(() => {});
+    this.#renewal.abort();
+    this.#renewal = new AbortController();
+    sleep(Math.min(ms, 2 ** 30), AbortSignal.any([this.#closed.signal, this.#renewal.signal])).then(() => this.#turn()).then(() => this.#handler?.iceServers(this.#servers)).catch(() => {});
   }
 
   #mode() {

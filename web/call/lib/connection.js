@@ -23,12 +23,19 @@
  * @property {() => void} wanted media changed so that an offer is needed
  * @property {(state: 'connected'|'disconnected'|'failed') => void} ice
  * @property {() => void} streams remote streams changed
+ * @property {() => void} relays there is news of our relays
  * @property {(pc: RTCPeerConnection) => import("./framecryptor.js").Protection|null} [protect] encrypts what the connection sends
  * @property {boolean} [layers] the other end passes our picture on: offer it in layers
  */
 
+import { Relays } from "./relay.js";
+
 /** How long a description waits for candidates: host candidates take milliseconds, then one message does for all. */
 const GATHER_WAIT = 150;
+/** A relay that said nothing for so long is not waited for in silence; browsers ask it for up to 40 s. */
+const RELAY_WAIT = 10_000;
+/** A search that a rollback broke off is over too, and another one begins at once. */
+const SEARCH_OVER = 500;
 const MAX_EARLY = 128;
 /** The picture in three sizes (RFC 8853), the smallest first, named as the daemon names them. */
 const LAYERS = [{ rid: "q", scaleResolutionDownBy: 4 }, { rid: "h", scaleResolutionDownBy: 2 }, { rid: "f" }];
@@ -43,6 +50,9 @@ export class Connection {
     this.source = source;
     this.events = events;
     this.pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...configuration });
+    /** What our relays say. */
+    this.relays = new Relays(configuration);
+    this.relayTimer = 0;
     /** Encrypts frames, where a call does. */
     this.protection = events.protect?.(this.pc) ?? null;
     /** @type {Promise<void>} what is being done, and all before it */
@@ -67,7 +77,16 @@ export class Connection {
     pc.onicecandidate = ({ candidate }) => {
       // The other side never uses one that can only open TCP connections (RFC 6544, section 6.2).
       if (candidate?.candidate && candidate.tcpType !== "active") events.candidate(/** @type {Candidate} */ (candidate.toJSON()));
+      if (candidate?.type === "relay") this.relayTold("works");
     };
+    pc.onicecandidateerror = (error) => {
+      this.relays.error(error);
+      events.relays();
+    };
+    pc.addEventListener("icegatheringstatechange", () => {
+      if (pc.iceGatheringState === "gathering") this.lookForRelays();
+      else if (pc.iceGatheringState === "complete") this.expect("complete", SEARCH_OVER);
+    });
     pc.onnegotiationneeded = () => {
       // Before the first exchange is complete there is one under way; after it the browser asks again if need be.
       if (this.established) events.wanted();
@@ -80,6 +99,30 @@ export class Connection {
       if (streams[0]) this.receivers.set(receiver, streams[0].id);
       this.onTrack(track, streams[0]);
     };
+  }
+
+  renew() {
+    this.pc.restartIce();
+    this.lookForRelays();
+  }
+
+  /** There is a search for candidates. */
+  lookForRelays() {
+    this.relays.begin();
+    this.expect("late", RELAY_WAIT);
+  }
+
+  /** Says so of the relays, unless something else happens before. @param {'complete'|'late'} what @param {number} ms */
+  expect(what, ms) {
+    clearTimeout(this.relayTimer);
+    this.relayTimer = window.setTimeout(() => this.relayTold(what), ms);
+  }
+
+  /** @param {'works'|'complete'|'late'} what see relay.js */
+  relayTold(what) {
+    if (what === "works") clearTimeout(this.relayTimer);
+    this.relays.told(what);
+    if (this.isOpen) this.events.relays();
   }
 
   /** @param {MediaStreamTrack} track @param {MediaStream|undefined} stream */
@@ -102,7 +145,7 @@ export class Connection {
     this.enqueue(step, async () => {
       if (!this.camera.audio) await this.addFirst();
       this.protection?.look();
-      if (restart) this.pc.restartIce();
+      if (restart) this.renew();
       await this.pc.setLocalDescription();
       await this.gathered();
       this.tellDescription(step);
@@ -112,7 +155,9 @@ export class Connection {
   /** @param {number} step @param {Description} offer */
   answer(step, offer) {
     this.enqueue(step, async () => {
+      const before = this.pc.remoteDescription;
       await this.pc.setRemoteDescription(offer);
+      if (before && ufragOf(before) !== ufragOf(offer)) this.lookForRelays();
       if (!this.camera.audio) await this.addToOffered();
       this.protection?.look();
       this.addEarly();
@@ -259,6 +304,7 @@ export class Connection {
   configure(configuration) {
     try {
       this.pc.setConfiguration({ bundlePolicy: "max-bundle", ...configuration });
+      this.relays.use(configuration);
     } catch {
       // The ones it has may still do.
     }
@@ -266,11 +312,15 @@ export class Connection {
 
   close() {
     this.isOpen = false;
+    clearTimeout(this.relayTimer);
     this.pc.close();
     this.protection?.close();
     this.remote.clear();
   }
 }
+
+/** Which generation of ICE a description is of. @param {{sdp?: string}} description */
+const ufragOf = ({ sdp = "" }) => /^a=ice-ufrag:(.*)$/m.exec(sdp)?.[1].trim();
 
 /** @param {RTCRtpTransceiver} line @param {MediaStreamTrack|null} track */
 async function replace(line, track) {

@@ -226,7 +226,7 @@ export class Exchange {
     const offer = call.queued;
     call.queued = null;
     if (offer) this.acceptOffer(offer);
-    else if (call.restartWanted && this.state !== "calling") this.restart();
+    else if (call.restartWanted) this.restart();
     else if (call.wanted) this.makeOffer(false);
   }
 

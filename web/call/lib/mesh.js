@@ -72,6 +72,8 @@ export class Mesh {
     }) : null;
     /** @type {import("./passage.js").Passage|null} whom we get through others; null where that is not wanted */
     this.passage = null;
+    /** @type {Promise<void>|null} fetches fresh relays, once for those that the signaller gave by itself */
+    this.renewal = null;
     this.settleUntil = 0;
     this.isEntered = false;
     this.cancelTimer = () => {};
@@ -90,8 +92,26 @@ export class Mesh {
     this.iceServers(welcome.ice_servers);
   }
 
-  /** @param {RTCIceServer[]} servers */
+  /** @param {RTCIceServer[]} servers by the signaller's own wish */
   iceServers(servers) {
+    this.renewal = null;
+    this.useServers(servers);
+  }
+
+  /** Relays do not know us: asks for others. @param {RTCIceServer[]} refused @returns {Promise<boolean>} whether there are others now */
+  async renewRelays(refused) {
+    if (refused === this.welcome.ice_servers) await (this.renewal ??= this.fetchRelays(refused));
+    return refused !== this.welcome.ice_servers;
+  }
+
+  /** @param {RTCIceServer[]} refused */
+  async fetchRelays(refused) {
+    const servers = await this.signaller.freshServers?.().catch(() => null) ?? refused;
+    if (refused === this.welcome.ice_servers && JSON.stringify(servers) !== JSON.stringify(refused)) this.useServers(servers);
+  }
+
+  /** @param {RTCIceServer[]} servers */
+  useServers(servers) {
     this.welcome = { ...this.welcome, ice_servers: servers };
     for (const peer of this.peers.values()) peer.connection?.configure(this.configuration());
   }
@@ -231,6 +251,7 @@ export class Mesh {
     return {
       clock: this.clock, self: this.self, source: this.source,
       configuration: () => this.configuration(),
+      renewRelays: (refused) => this.renewRelays(refused),
       send: (peer, draft, session) => this.send(peer, draft, session),
       changed: () => this.changed(),
       nameOf: (party) => this.nameOf(party),

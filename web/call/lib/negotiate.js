@@ -27,13 +27,15 @@
  *   | {type: 'failed', call: string, step: number, words: string}
  *   | {type: 'candidates', call: string, candidates: Candidate[]}
  *   | {type: 'ice', call: string, state: 'connected'|'disconnected'|'failed'}
+ *   | {type: 'relays', call: string, fresh: boolean, stranded: boolean}
  *   | {type: 'sent', call: string, draft: Draft} | {type: 'unsent', call: string, draft: Draft}
  *   | {type: 'streams', metadata: Metadata, tell: boolean}
  *   | {type: 'network', certain: boolean} | {type: 'link', up: boolean}} Event
  *
  * gone: the membership is, without a word; ended: the user left the room. described: the offer or answer of a step is made.
  * network: the way out may have changed (certain) or the page slept. link: the way to the homeserver. streams: what our
- * streams are for; tell: those already described changed.
+ * streams are for; tell: those already described changed. relays: they refuse us; fresh: now there are others, to be
+ * asked; stranded: no other way is allowed.
  */
 import { INVITE_LIMIT, Invites, openCall, within } from "./callstate.js";
 import { Exchange, GIVE_UP_AFTER, STEPS } from "./exchange.js";
@@ -111,6 +113,7 @@ export class Negotiation extends Exchange {
       case "failed": return this.stepFailed(event.step);
       case "candidates": return this.gathered(event.candidates);
       case "ice": return this.ice(event.state);
+      case "relays": return this.relays(event.fresh, event.stranded);
       case "sent": return this.sent(event.draft);
       case "unsent": return this.unsent(event.draft);
       case "streams": return this.streams(event.metadata, event.tell);
@@ -367,6 +370,15 @@ export class Negotiation extends Exchange {
     }
     if (this.mayRestart()) this.makeOffer(true);
     else if (this.state === "broken") this.fail("ice_failed");
+  }
+
+  /** Relays refuse us. @param {boolean} fresh there are others now @param {boolean} stranded there is no other way */
+  relays(fresh, stranded) {
+    const call = this.call;
+    if (!call || (this.state !== "calling" && this.state !== "broken")) return;
+    if (fresh && call.exchange === "stable") this.restart();
+    else if (fresh) call.restartWanted = true;
+    else if (stranded && this.linkUp) this.fail("ice_failed"); // else nothing better can be had
   }
 
   mayRestart() {

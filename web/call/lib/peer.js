@@ -11,6 +11,7 @@
  * @property {Clock} clock
  * @property {Party} self
  * @property {() => RTCConfiguration} configuration
+ * @property {(servers: RTCIceServer[]) => Promise<boolean>} renewRelays these do not know us: whether there are others now
  * @property {import("./connection.js").Source} source
  * @property {(peer: Peer, draft: import("./signals.js").Draft, session: string) => Promise<void>} send
  * @property {() => void} changed
@@ -25,6 +26,7 @@ import { Connection } from "./connection.js";
 import { keyOf } from "./members.js";
 import { Negotiation } from "./negotiate.js";
 import { Proofs } from "./proof.js";
+import { hostOf } from "./relay.js";
 import { arrived, levelOf, Meter, statsOf } from "./stats.js";
 import { frameWords, peerWords } from "./words.js";
 
@@ -52,6 +54,10 @@ export class Peer {
     this.proofs = new Proofs();
     /** Why the device is not listened or spoken to, in words; "" when it is (decision D24). */
     this.distrust = "";
+    /** What is wrong with our relays, in words, from one attempt to the next. */
+    this.relays = "";
+    /** @type {RTCIceServer[]|null} those that did not know us, and for which there were others */
+    this.outdated = null;
     this.meter = new Meter();
     this.since = host.clock.now();
     this.calledAt = 0;
@@ -111,9 +117,24 @@ export class Peer {
       wanted: () => this.handle({ type: "wanted", call }),
       ice: (state) => this.handle({ type: "ice", call, state }),
       streams: () => this.streamsChanged(),
+      relays: () => this.relaysSaid(call),
       layers: this.meeting.member.forwards === true,
       protect: (pc) => this.host.protects(this) ? this.host.frames?.cryptor.protect(pc, this.key) ?? null : null,
     });
+  }
+
+  /** A relay answered, refused us or was silent. @param {string} call */
+  async relaysSaid(call) {
+    const relays = this.connection?.relays;
+    if (!relays) return;
+    if (relays.works || relays.words) this.relays = relays.words;
+    this.host.changed();
+    const { outdated, stranded, servers } = relays;
+    if ((!outdated && !stranded) || servers === this.outdated) return;
+    const fresh = outdated && await this.host.renewRelays(servers);
+    if (fresh && servers === this.outdated) return; // told already
+    if (fresh) this.outdated = servers;
+    this.handle({ type: "relays", call, fresh, stranded });
   }
 
   /** Opens the data channel to a peer that is to forward for us, unless there is one. */
@@ -246,10 +267,11 @@ export class Peer {
   snapshot() {
     const name = this.host.nameOf(this.party);
     const { caller, reason, state, call } = this.negotiation, { forwards } = this.meeting.member;
-    const relay = (this.host.configuration().iceServers ?? []).some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url)));
+    const { iceServers = [], iceTransportPolicy } = this.host.configuration();
+    const relay = iceServers.some(({ urls }) => [urls].flat().some(hostOf));
     return {
       key: this.key, ...this.party, name, state: this.shown, since: this.since,
-      words: (state !== "connected" && this.distrust) || (state === "connected" && !forwards && frameWords(this.host.frames?.trouble(this.key), name)) || peerWords({ state, established: call?.established ?? false, caller, reason, name, relay }),
+      words: (state !== "connected" && this.distrust) || (state === "connected" && !forwards && frameWords(this.host.frames?.trouble(this.key), name)) || peerWords({ state, established: call?.established ?? false, caller, reason, name, relay, relays: this.relays, relayed: iceTransportPolicy === "relay" }),
       caller, encrypted: this.proofs.heard && this.proofs.all.encrypted, authenticated: this.proofs.heard && this.proofs.all.authenticated,
       trust: this.proofs.trust, streams: this.streams(),
       speaking: this.meter.speaking, level: this.meter.level, stats: this.meter.stats,

@@ -34,13 +34,16 @@ export function makeLink({ peer, out, in: counted, muted }) {
     },
   };
   if (peer.via) link.via = partyOf(peer.via.key);
-  if (peer.words) link.words = peer.words.slice(0, MAX_WORDS);
+  if (peer.words) link.words = shortened(peer.words);
   if (peer.state !== "connected") {
     const verdict = peer.state === "connecting" || peer.state === "calling" ? "connecting" : "none";
     for (const side of [link.out, link.in]) side.audio = side.video = verdict;
   }
   return link;
 }
+
+/** As many whole sentences as there is room for, if it is one at least. @param {string} words */
+const shortened = (words) => words.length <= MAX_WORDS ? words : (/^.*[.]/.exec(words.slice(0, MAX_WORDS)) ?? [words.slice(0, MAX_WORDS)])[0];
 
 /** @param {import("./types.js").PeerStream|undefined} camera @param {string} kind */
 const has = (camera, kind) => camera?.stream.getTracks().some((track) => track.kind === kind) ?? false;
@@ -65,6 +68,8 @@ export function makeMatrix(parties, reports, now = Infinity) {
       if (via) cell.via = keyOf(via);
       if (sent) cell.from = sent;
       if (got) cell.to = got;
+      const why = [there, back].find((link) => link?.state !== "connected" && link?.words)?.words;
+      if (typeof why === "string") cell.words = why;
       cells.set(from + ">" + to, cell);
     }
   }

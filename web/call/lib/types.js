@@ -52,6 +52,7 @@
  * @property {() => Promise<void>} leave takes the membership back, then has the handler hang up: who hears of the end of a call
  *   while it sees the membership calls again
  * @property {() => void} close
+ * @property {() => Promise<RTCIceServer[]>} [freshServers] relays refuse the name and password that the signaller gave: others, if it can get any
  * @property {() => void} [check] look at once whether the connection still lives
  *
  * @typedef {'flows'|'muted'|'stalled'|'none'|'connecting'|'unknown'} Verdict
@@ -60,7 +61,7 @@
  * @typedef {{user_id: string, device_id: string, state: string, words?: string, trust?: string, via?: Party, out: ReportOut, in: ReportIn}} ReportLink
  * @typedef {{links: ReportLink[]}} Report At most 8 KiB as JSON.
  * @typedef {{party: Party, at: number, report: Report}} PartyReport
- * @typedef {{trust: import("./proof.js").Mutual, via?: string, audio: Verdict, video: Verdict, from?: ReportOut, to?: ReportIn}} Cell
+ * @typedef {{trust: import("./proof.js").Mutual, via?: string, audio: Verdict, video: Verdict, from?: ReportOut, to?: ReportIn, words?: string}} Cell words: why nothing flows, by one end's word
  * @typedef {{parties: {key: string, name: string}[], cells: Map<string, Cell>}} Matrix cells are keyed "from>to"
  *
  * @typedef {'waiting'|'calling'|'connecting'|'connected'|'reconnecting'|'failed'|'refused'} PeerState

@@ -13,9 +13,11 @@ const NO_WAY = new Set(["ice_failed", "ice_timeout"]);
  * @param {string} facts.reason why the last call ended
  * @param {string} facts.name
  * @param {boolean} facts.relay one is configured
+ * @param {string} [facts.relays] what is wrong with ours
+ * @param {boolean} [facts.relayed] no other way is allowed
  * @returns {string} "" when all is well
  */
-export function peerWords({ state, established, caller, reason, name, relay }) {
+export function peerWords({ state, established, caller, reason, name, relay, relays = "", relayed = false }) {
   const again = caller ? " Trying again soon." : "";
   switch (state) {
     case "connected":
@@ -23,13 +25,16 @@ export function peerWords({ state, established, caller, reason, name, relay }) {
     case "lingering":
       return `${name} seems to have left; the picture stays for a few seconds in case it is only their server.`;
     case "broken":
-      return `The connection with ${name} is interrupted and is being repaired.`;
+      return `The connection with ${name} is interrupted and is being repaired.${relays && " "}${relays}`;
     case "calling":
+      if (relays && relayed) return relays;
       return established ? `Looking for a way to ${name}'s device.` : caller ? `Calling ${name}.` : `${name} is calling.`;
     case "waiting":
     case "resting":
       if (reason === "") return `Waiting for ${name}'s device to call.`;
-      return reasonWords(reason, name) + (NO_WAY.has(reason) && !relay ? " No relay is configured." : "") + again;
+      if (!NO_WAY.has(reason)) return reasonWords(reason, name) + again;
+      if (relays && relayed) return relays + again;
+      return reasonWords(reason, name) + (!relay ? " No relay is configured." : relays && " " + relays) + again;
     default:
       return "";
   }

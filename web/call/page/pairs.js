@@ -5,7 +5,7 @@
  * @typedef {import("../lib/types.js").Cell} Cell
  */
 import { bdi, dialog, el, icon, setText } from "./dom.js";
-import { pairTrust, shown, sinceWhen, summary, trustSummary, VERDICTS } from "./words.js";
+import { pairTrust, sentence, shown, sinceWhen, summary, trustSummary, VERDICTS } from "./words.js";
 
 export class Pairs {
   constructor() {
@@ -25,7 +25,7 @@ export class Pairs {
     if (!this.element.open) return;
     setText(this.caption, summary(matrix, this.since, now));
     setText(this.trust, trustSummary(matrix));
-    const text = JSON.stringify([matrix.parties, [...matrix.cells].map(([pair, cell]) => [pair, cell.trust, cell.via, cell.audio, cell.video, !cell.from, !cell.to])]);
+    const text = JSON.stringify([matrix.parties, [...matrix.cells].map(([pair, cell]) => [pair, cell.trust, cell.via, cell.audio, cell.video, cell.words, !cell.from, !cell.to])]);
     if (text === this.drawn) return;
     this.drawn = text;
     this.table.replaceChildren(tableOf(matrix, self));
@@ -54,6 +54,9 @@ function throughWhom({ via }, parties) {
   return via ? el("small", { class: "way" }, "through ", bdi(party ? shown(party.name) : "another")) : null;
 }
 
+/** Why nothing flows, by the word of one end. @param {Cell} cell */
+const why = ({ words }) => words ? el("small", { class: "why" }, sentence(words)) : null;
+
 /** How well the two know each other. @param {Cell} cell */
 function knownAs({ trust }) {
   const { label, short, mood } = pairTrust(trust);
@@ -63,7 +66,7 @@ function knownAs({ trust }) {
 /** @param {Cell|undefined} cell @param {Matrix["parties"]} parties */
 function cellOf(cell, parties) {
   if (!cell) return el("td", {}, el("span", { class: "verdict unknown" }, icon("unknown"), "no word yet"));
-  return el("td", {}, verdictOf("sound", cell.audio), verdictOf("picture", cell.video), throughWhom(cell, parties), knownAs(cell), oneEnd(cell));
+  return el("td", {}, verdictOf("sound", cell.audio), verdictOf("picture", cell.video), why(cell), throughWhom(cell, parties), knownAs(cell), oneEnd(cell));
 }
 
 /** @param {string} medium @param {import("../lib/types.js").Verdict} verdict */

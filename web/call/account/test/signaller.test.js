@@ -95,6 +95,19 @@ test("only relays are used in a public room that has one, so that members do not
   }
 });
 
+test("relays that are refused are asked for anew, and are then renewed in their own time", async () => {
+  const world = new World();
+  let given = 0;
+  world.meddle = (line) => (line === "GET v3/voip/turnServer" ? [200, { uris: ["turn:t"], username: `u${++given}`, password: "p", ttl: given > 1 ? 86_400 : 0.5 }] : undefined);
+  const { signaller, said } = await start(world, ANN);
+  await until(() => said.welcomes.length === 1, "it begins");
+  const before = given, [{ username }] = await signaller.freshServers();
+  assert.deepEqual([username, given], [`u${before + 1}`, before + 1]);
+  await new Promise((done) => setTimeout(done, 600)); // the first would be renewed now
+  assert.equal(given, before + 1);
+  signaller.close();
+});
+
 test("a user whom ours ignores is not heard", async () => {
   const world = new World();
   world.ignored = [ANN.user_id];

@@ -83,6 +83,25 @@ test("where only relays are allowed, the browser is told so", () => {
   assert.equal(mesh(false).configuration().iceTransportPolicy, "all");
 });
 
+test("relays that do not know us are asked for once, and then there are others or not", async () => {
+  const refused = [{ urls: ["turn:t"], username: "old" }];
+  let asked = 0, fresh = refused;
+  const mesh = new Mesh({
+    signaller: /** @type {any} */ ({ freshServers: async () => (asked++, structuredClone(fresh)) }), clock: { now: () => 0, after: () => () => {} }, source: /** @type {any} */ ({}), metadata: {}, changed: () => {},
+    welcome: { self: { ...SELF, session_id: "mine", name: "me" }, room: { id: "!r" }, ice_servers: refused },
+  });
+  assert.deepEqual(await Promise.all([mesh.renewRelays(refused), mesh.renewRelays(refused)]), [false, false], "the same are no others");
+  fresh = [{ urls: ["turn:t"], username: "new" }];
+  assert.equal(await mesh.renewRelays(refused), false);
+  assert.equal(asked, 1);
+  mesh.iceServers(refused);
+  assert.equal(await mesh.renewRelays(refused), true);
+  assert.equal(await mesh.renewRelays(refused), true, "another pair that had the same");
+  assert.equal(await mesh.renewRelays(mesh.welcome.ice_servers), false, "the others are refused, too");
+  assert.equal(asked, 2);
+  assert.equal(mesh.configuration().iceServers?.[0].username, "new");
+});
+
 test("a device that is refused before it is met is shown with the words for it", () => {
   const mesh = new Mesh({
     signaller: /** @type {any} */ ({ send: async () => {} }), clock: { now: () => 0, after: () => () => {} }, source: /** @type {any} */ ({}), metadata: {}, changed: () => {},

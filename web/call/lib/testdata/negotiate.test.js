@@ -224,3 +224,33 @@ function disturb(pair) {
   }
   pair.run(pair.random() * 20_000);
 }
+
+test("without any way a call has failed, and is tried again on the ladder", () => {
+  const { pair, self } = alone();
+  const relays = (fresh, stranded) => pair.handle(self, { type: "relays", call: self.machine.call.id, fresh, stranded });
+  relays(false, false);
+  assert.equal(self.machine.state, "calling", "a relay refuses, another may do");
+  relays(false, true);
+  assert.deepEqual([self.machine.state, self.machine.reason, pair.sent("invite").length], ["resting", "ice_failed", 0], "nobody is called in vain");
+  pair.run(6500);
+  assert.equal(self.machine.state, "calling");
+  pair.handle(self, { type: "link", up: false });
+  relays(false, true);
+  assert.equal(self.machine.state, "calling", "while the homeserver is away nothing better can be had");
+});
+
+test("fresh relays are asked as soon as both descriptions are exchanged", () => {
+  const pair = new Pair();
+  pair.troubles.ice = false;
+  pair.join();
+  const { machine } = pair.sides[0];
+  pair.handle(pair.sides[0], { type: "relays", call: machine.call.id, fresh: true, stranded: true });
+  assert.equal(machine.state, "calling");
+  pair.run(1000);
+  const offers = pair.log.filter(([, side, action]) => side === 0 && action.do === "offer");
+  assert.deepEqual(offers.map(([, , { restart }]) => restart), [false, true]);
+  assert.equal(pair.sent("negotiate").length, 2);
+  pair.handle(pair.sides[1], { type: "relays", call: machine.call.id, fresh: true, stranded: true });
+  pair.run(1000);
+  assert.equal(pair.log.filter(([, side, action]) => side === 1 && action.do === "offer" && action.restart).length, 1, "who was called may ask, too");
+});

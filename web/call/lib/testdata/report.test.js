@@ -67,6 +67,17 @@ test("of two ends the receiver knows best, unless the sender explains it", () =>
   }
 });
 
+test("why nothing flows is told to all, in whole sentences", () => {
+  const words = `The relay turn.example.org refuses us (403). ${"It is long. ".repeat(20)}`;
+  const link = makeLink(facts({ state: "failed", words }));
+  assert.match(link.words, /^The relay .* It is long\.$/);
+  assert.ok(link.words.length <= 120);
+  const parties = ["@a:x/A", "@b:x/B"].map((key) => ({ key, name: key }));
+  const of = (link) => makeMatrix(parties, new Map([["@a:x/A", { at: 1, report: { links: [link] } }]])).cells;
+  assert.deepEqual([...of(link).values()].map(({ words }) => words), [link.words, link.words], "both ways");
+  for (const other of [{ ...link, state: "connected" }, { ...link, words: 5 }, { ...link, words: undefined }]) assert.ok([...of(other).values()].every((cell) => !("words" in cell)));
+});
+
 test("reports of any shape make a table", () => {
   const parties = ["@a:x/A", "@b:x/B"].map((key) => ({ key, name: key }));
   const link = { user_id: "@a:x", device_id: "A", state: "connected", trust: "encrypted", out: { audio: "flows", video: "flows" }, in: { audio: "flows", video: "stalled" } };

@@ -89,8 +89,14 @@ export class RoomSignaller {
   welcome() {
     this.handler.welcome({
       self: this.self, room: { id: this.room.id, name: "test", conf_id: "conf", slot_id: "m.call#ROOM" },
-      ice_servers: this.room.options.iceServers, max_members: 8, seat: "seat",
+      ice_servers: this.room.options.iceServers, relay_only: this.room.options.relayOnly, max_members: 8, seat: "seat",
     });
+  }
+
+  /** Others than those that were refused, if the room has any. */
+  async freshServers() {
+    this.asked = (this.asked ?? 0) + 1;
+    return this.room.options.freshServers ?? this.room.options.iceServers;
   }
 
   async enter(feeds) {
