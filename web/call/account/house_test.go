@@ -161,12 +161,17 @@ func until(t *testing.T, limit time.Duration, what string, is func() bool, why f
 
 // signIn fills in the form of the page.
 func signIn(p *browser.Page, homeserver, user, password string) {
+	fillIn(p, homeserver, user, password)
+	waitForRooms(p)
+}
+
+// fillIn asks to be signed in.
+func fillIn(p *browser.Page, homeserver, user, password string) {
 	p.Eventually(patience, "the form is shown", "!document.querySelector('#sign-in').hidden && !document.querySelector('#user').disabled", "document.body.innerText")
 	p.Type("#homeserver", homeserver)
 	p.Type("#user", user)
 	p.Type("#password", password)
 	p.Click("#sign-in [type=submit]")
-	waitForRooms(p)
 }
 
 func waitForRooms(p *browser.Page) {

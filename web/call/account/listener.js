@@ -5,6 +5,7 @@
 import { MatrixError, REQUEST_MS, pauseAfter, sleep } from "./client.js";
 import { earFilter } from "./ear.js";
 import { outsideRooms } from "./room.js";
+import { StoreTrouble } from "./store.js";
 
 const POLL_MS = 30_000;
 
@@ -13,8 +14,9 @@ export class Listener {
   /** @type {Promise<void>|undefined} */
   #running;
 
-  /** @param {{homeserver: import("./client.js").Homeserver, vault: import("./vault.js").Vault, ear: import("./ear.js").Ear}} options */
-  constructor({ homeserver, vault, ear }) {
+  /** @param {{homeserver: import("./client.js").Homeserver, vault: import("./vault.js").Vault, ear: import("./ear.js").Ear, say: (words: string) => void}} options */
+  constructor({ homeserver, vault, ear, say }) {
+    this.say = say;
     this.homeserver = homeserver;
     this.vault = vault;
     this.ear = ear;
@@ -40,9 +42,11 @@ export class Listener {
         await this.#take(response);
         failures = 0;
       } catch (err) {
-        if (signal.aborted || !(err instanceof MatrixError) || !err.passing) return; // whoever calls will say why
+        const store = err instanceof StoreTrouble;
+        if (store) this.say(err.words);
+        if (signal.aborted || (!store && !(err instanceof MatrixError && err.passing))) return; // whoever calls will say why
         failures++;
-        await sleep(Math.max(err.retryAfterMs, pauseAfter(failures, Math.random())), signal).catch(() => {});
+        await sleep(Math.max(store ? 0 : err.retryAfterMs, pauseAfter(failures, Math.random())), signal).catch(() => {});
       }
     }
   }

@@ -56,7 +56,7 @@ function showRings(all) {
 
 function listen() {
   if (!device || !ear || listener) return;
-  listener = new Listener({ ...device, ear });
+  listener = new Listener({ ...device, ear, say });
   listener.start();
   ear.tell();
 }

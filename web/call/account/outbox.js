@@ -5,6 +5,7 @@
  */
 
 import { MatrixError, stubbornly } from "./client.js";
+import { StoreTrouble } from "./store.js";
 import { Refusal } from "./vault.js";
 
 /** As long as an invite lives in the wild. */
@@ -74,6 +75,7 @@ export class Outbox {
 function refusalOf(err, closed) {
   if (err instanceof Refusal) return err;
   if (closed) return new Refusal("gone", "The call is over.");
+  if (err instanceof StoreTrouble) return new Refusal(err.code, err.words);
   if (err instanceof MatrixError && !err.passing) return new Refusal("not_allowed", `The homeserver refused a message: ${err.message}.`);
   return new Refusal("homeserver_unreachable", "The homeserver does not answer.");
 }

@@ -16,6 +16,7 @@ import { modeFor } from "./policy.js";
 import { Post } from "./post.js";
 import { advance, begin, callState, contentOf, emptyRoom, filterFor, filterWith, isEncrypted, isPublic, nameOf, outsideRooms, replace } from "./room.js";
 import { stuck, unlocked } from "./stickies.js";
+import { StoreTrouble } from "./store.js";
 import { REPORT } from "./vault.js";
 
 /** @typedef {import("../lib/types.js").Signaller} Signaller */
@@ -73,6 +74,7 @@ export class MatrixSignaller {
   /** @type {import("./stickies.js").Stickies} */
   #sticky = new Map();
   #isDown = false;
+  #isAiling = false;
   /** Settles after the first response. */
   #ready = resolvers();
 
@@ -255,6 +257,11 @@ export class MatrixSignaller {
         this.#up();
       } catch (err) {
         if (signal.aborted) return;
+        if (err instanceof StoreTrouble && since !== undefined) {
+          this.#ail(err);
+          await sleep(pauseAfter(++failures, this.random(), { most: 5_000 }), signal).catch(() => {});
+          continue; // the same response comes again
+        }
         if (!(err instanceof MatrixError)) {
           if (!this.#poll.signal.aborted) throw err;
           continue; // check() wants to know now
@@ -375,6 +382,12 @@ export class MatrixSignaller {
     return modeFor({ wanted: this.options.encrypt, trust: this.vault.trust }, isEncrypted(this.#room));
   }
 
+  /** The keys cannot be had: media goes on, and so do we once they can. @param {StoreTrouble} trouble */
+  #ail({ code, words }) {
+    if (!this.#isAiling) this.#handler?.trouble({ code, words, fatal: false });
+    this.#isAiling = true;
+  }
+
   #down() {
     if (this.#isDown) return;
     this.#isDown = true;
@@ -382,8 +395,8 @@ export class MatrixSignaller {
   }
 
   #up() {
-    if (!this.#isDown) return;
-    this.#isDown = false;
+    if (!this.#isDown && !this.#isAiling) return;
+    this.#isDown = this.#isAiling = false;
     this.#handler?.up();
   }
 

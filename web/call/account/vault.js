@@ -5,10 +5,13 @@
  *
  * The machine does no requests; it hands them out and is given the answers.
  * All that changes it runs one after the other, in the order it was asked for.
+ * When the store closes under it, it is opened anew, and what was being done is
+ * done again: nothing of it had left the machine.
  */
 
 import { MatrixError, stubbornly } from "./client.js";
 import { isMediaKey, receiving, sendingTo } from "./policy.js";
+import { StoreTrouble, isOfStore, persistently } from "./store.js";
 
 /** @typedef {import("./policy.js").DeviceFacts & {curve?: string}} Facts */
 /** @typedef {import("./membership.js").Party} Party */
@@ -45,6 +48,8 @@ export class Vault {
   #encrypting = new Set();
   /** @type {Set<string>} */
   #followed = new Set();
+  /** The store closed, and there is no machine. */
+  #isLost = false;
   /** Counted since the vault was opened. */
   stats = { sealed: 0, clearSent: 0, opened: 0, clearTaken: 0, refused: 0, unreadable: 0 };
 
@@ -53,20 +58,25 @@ export class Vault {
    * @param {{lib: any, homeserver: import("./client.js").Homeserver, self: Party, store?: string,
    *   trust?: import("./policy.js").Trust, refused?: (words: string, about?: {party: Party, why: string}) => void, signal?: AbortSignal, now?: () => number}} options
    *   lib is the loaded library; without store the keys are in memory only
+   * Throws a StoreTrouble when the browser does not keep keys.
    */
   static async open(options) {
-    const { lib, self } = options;
-    const machine = await lib.OlmMachine.initialize(new lib.UserId(self.user_id), new lib.DeviceId(self.device_id), options.store);
-    const vault = new Vault(options, machine);
+    const vault = new Vault(options, await Vault.#load(options));
     await vault.#inTurn(async () => {
-      await machine.markAllTrackedUsersAsDirty(); // nobody told us of changes while we were away
+      await vault.machine.markAllTrackedUsersAsDirty(); // nobody told us of changes while we were away
       await stubbornly(() => vault.#flush(true), { signal: options.signal });
     });
     return vault;
   }
 
+  /** @param {Parameters<typeof Vault.open>[0]} options */
+  static #load({ lib, self, store }) {
+    return persistently(() => lib.OlmMachine.initialize(new lib.UserId(self.user_id), new lib.DeviceId(self.device_id), store));
+  }
+
   /** @param {Parameters<typeof Vault.open>[0]} options @param {any} machine */
   constructor(options, machine) {
+    this.options = options;
     this.lib = options.lib;
     this.homeserver = options.homeserver;
     this.self = options.self;
@@ -74,6 +84,7 @@ export class Vault {
     this.refused = options.refused ?? (() => {});
     this.now = options.now ?? (() => Date.now());
     this.machine = machine;
+    this.first = this.fingerprint;
   }
 
   /** The device's own Ed25519 key: the same for as long as the store lives. */
@@ -90,7 +101,9 @@ export class Vault {
   }
 
   close() {
-    return this.#inTurn(async () => this.machine.close());
+    return this.#inTurn(async () => this.machine.close()).catch((err) => {
+      if (!(err instanceof StoreTrouble)) throw err; // what is not open need not be closed
+    });
   }
 
   /**
@@ -117,22 +130,35 @@ export class Vault {
    * @returns {Promise<Opened[]>}
    */
   receive(told, mode) {
+    const until = this.now() + HOLD_MS;
+    /** @type {Waiting[]} */
+    const news = told.toDevice.map((event) => ({ event, until }));
     return this.#inTurn(async () => {
       const lists = new this.lib.DeviceLists(this.#ids(told.changed), this.#ids(told.left));
       await this.machine.receiveSyncChanges("[]", lists, told.keyCounts, told.fallback);
       await this.#flush();
-      const until = this.now() + HOLD_MS;
-      const waiting = [...this.#held, ...told.toDevice.map((event) => ({ event, until }))];
-      this.#held = [];
-      /** @type {Opened[]} */
-      const taken = [];
-      for (const item of waiting) {
-        const opened = await this.#openOrHold(item, told, mode);
-        if (opened) taken.push(opened);
-      }
+      const taken = await this.#takeAll(news, told, mode);
       await this.#flush(); // one-time keys that the messages used up
       return taken;
     });
+  }
+
+  /** @param {Waiting[]} news @param {Told} told @param {ModeOf} mode */
+  async #takeAll(news, told, mode) {
+    const before = this.#held;
+    this.#held = [];
+    /** @type {Opened[]} */
+    const taken = [];
+    try {
+      for (const item of [...before, ...news]) {
+        const opened = await this.#openOrHold(item, told, mode);
+        if (opened) taken.push(opened);
+      }
+    } catch (err) {
+      this.#held = before;
+      throw err;
+    }
+    return taken;
   }
 
   /** Messages wait for keys: the next response should come soon. */
@@ -182,7 +208,8 @@ export class Vault {
         if (doubt === lib.ShieldStateCode.MismatchedSender) return undefined;
         const unproven = doubt === lib.ShieldStateCode.AuthenticityNotGuaranteed || doubt === lib.ShieldStateCode.UnknownDevice;
         return { ...event, type, content, device: unproven ? undefined : opened.senderDevice?.toString() };
-      } catch {
+      } catch (err) {
+        if (isOfStore(err)) throw err;
         return undefined;
       }
     });
@@ -210,7 +237,8 @@ export class Vault {
     const device = await this.machine.getDevice(new this.lib.UserId(to.user_id), new this.lib.DeviceId(to.device_id));
     try {
       return JSON.parse(await device.encryptToDeviceEvent(event, content));
-    } catch {
+    } catch (err) {
+      if (isOfStore(err)) throw err;
       throw new Refusal("no_session", "No encrypted connection to this device can be made: it has no one-time key left on its homeserver.");
     } finally {
       device.free();
@@ -364,9 +392,41 @@ export class Vault {
    * @returns {Promise<T>}
    */
   #inTurn(work) {
-    const mine = this.#last.then(work);
+    const mine = this.#last.then(() => this.#withStore(work));
     this.#last = mine.catch(() => {});
     return mine;
+  }
+
+  /**
+   * Does it once more with a machine that the store has been read into anew, when the store closed under the one before.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async #withStore(work) {
+    if (this.#isLost) await this.#reload();
+    try {
+      return await work();
+    } catch (err) {
+      if (!this.options.store || !isOfStore(err)) throw err;
+    }
+    await this.#reload();
+    return work().catch((err) => {
+      this.#isLost = isOfStore(err);
+      throw this.#isLost ? new StoreTrouble(err) : err;
+    });
+  }
+
+  async #reload() {
+    if (!this.#isLost) this.machine.close();
+    this.#isLost = true;
+    const machine = await Vault.#load(this.options);
+    if (machine.identityKeys.ed25519.toBase64() !== this.first) {
+      machine.close();
+      throw new StoreTrouble(new Error("there are other keys in it"));
+    }
+    this.machine = machine;
+    this.#isLost = false;
   }
 }
 

@@ -74,7 +74,7 @@ func TestRoom_SaysWhatGoesOn(t *testing.T) {
 
 func TestPairs_SayWhyNothingFlows(t *testing.T) {
 	p := joined(t, browser.Start(t), serve(t)+"/c/lobby?peers=2")
-	p.Eval(`fake.cells['@p0:x/D0>@p1:x/D1'] = { audio: 'none', video: 'none', words: 'The relay turn.example.org\u202e refuses.' }, document.querySelector('.tool-mesh').click(), fake.call.tell()`, nil)
+	p.Eval(`fake.cells['@p0:x/D0>@p1:x/D1'] = { audio: 'none', video: 'none', words: 'The relay\u202eturn.example.org refuses.' }, document.querySelector('.tool-mesh').click(), fake.call.tell()`, nil)
 	p.Eventually(patience, "the cell says it as text", "document.querySelector('.pairs[open] td .why')?.textContent === 'The relay turn.example.org refuses.'", "document.querySelector('.pairs').textContent")
 	p.Eval(`fake.cells['@p0:x/D0>@p1:x/D1'].words = 'Another does.', fake.call.tell()`, nil)
 	p.Eventually(patience, "and goes on with it", "document.querySelector('.pairs[open] td .why')?.textContent === 'Another does.'", "document.querySelector('.pairs').textContent")

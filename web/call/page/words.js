@@ -48,12 +48,13 @@ const REFUSALS = {
   gone: { title: "Your place in the call has ended", words: "You were away for too long, so the others saw you leave. You can join again at once.", action: "join", label: "Join again" },
   version: { title: "This page is older than the server", words: "The server has been renewed since the page was loaded. Loading it again brings both together.", action: "join", label: "Load again" },
   too_fast: { title: "Too many tries", words: "The server asks for a short break. Wait a moment, then try again.", action: "join", label: "Try again" },
+  no_store: { title: "This browser cannot keep its keys", words: "", action: "join", label: "Try again" },
   left: { title: "You left the call", words: "The others have been told.", action: "join", label: "Join again" },
 };
 
 /** @param {string} code @param {string} [words] of the server, for codes that have none here */
 export function refusal(code, words) {
-  if (Object.hasOwn(REFUSALS, code)) return REFUSALS[code];
+  if (Object.hasOwn(REFUSALS, code)) return { ...REFUSALS[code], words: REFUSALS[code].words || sentence(words) };
   return { title: "The call cannot be joined", words: sentence(words) || "The server did not say why.", action: /** @type {const} */ ("join"), label: "Try again" };
 }
 
