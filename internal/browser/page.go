@@ -115,7 +115,7 @@ func (p *Page) Type(selector, text string) {
 func (p *Page) Eval(expression string, answer any) {
 	p.t.Helper()
 	if err := p.Try(expression, answer); err != nil {
-		p.t.Fatalf("evaluating %.200s: %v\nconsole:\n%s", expression, err, strings.Join(p.Console(), "\n"))
+		p.t.Fatalf("evaluating %.200s: %v\nconsole:\n%s", expression, err, p.said())
 	}
 }
 
@@ -150,7 +150,7 @@ func (p *Page) Eventually(limit time.Duration, what, expression, explain string)
 			if explain != "" {
 				_ = p.Try(explain, &why)
 			}
-			p.t.Fatalf("not within %s: %s (%v)\n%s\nconsole:\n%s", limit, what, err, why, strings.Join(p.Console(), "\n"))
+			p.t.Fatalf("not within %s: %s (%v)\n%s\nconsole:\n%s", limit, what, err, why, p.said())
 		}
 		time.Sleep(25 * time.Millisecond) // the pace of looking, not a wait
 	}
@@ -196,6 +196,34 @@ func (p *Page) Console() []string {
 	return append([]string(nil), p.console...)
 }
 
+// The end of what a page says is enough for a report.
+const mostLines, longestLine = 15, 200
+
+// Essence is what of a page's words matters to who reads of a failure: the end, each
+// line cut, and no traces. It alters nothing.
+func Essence(said []string) (lines []string) {
+	for _, line := range said {
+		if strings.Contains(line, " trace: ") {
+			continue
+		}
+		line = strings.ToValidUTF8(line, "")
+		if runes := []rune(line); len(runes) > longestLine {
+			line = string(runes[:longestLine-1]) + "…"
+		}
+		lines = append(lines, line)
+	}
+	return lines[max(0, len(lines)-mostLines):]
+}
+
+// said is the console for a report, all of it for who debugs.
+func (p *Page) said() string {
+	said := p.Console()
+	if os.Getenv("MESHFOCUS_TEST_DEBUG") == "" {
+		said = Essence(said)
+	}
+	return strings.Join(said, "\n")
+}
+
 func (p *Page) run(actions ...chromedp.Action) {
 	p.t.Helper()
 	// Not a derived context: chromedp ties a tab to the first one it sees.
@@ -204,10 +232,10 @@ func (p *Page) run(actions ...chromedp.Action) {
 	select {
 	case err := <-done:
 		if err != nil {
-			p.t.Fatalf("the browser: %v\nconsole:\n%s", err, strings.Join(p.Console(), "\n"))
+			p.t.Fatalf("the browser: %v\nconsole:\n%s", err, p.said())
 		}
 	case <-time.After(Patience):
-		p.t.Fatalf("the browser did not do it within %s\nconsole:\n%s", Patience, strings.Join(p.Console(), "\n"))
+		p.t.Fatalf("the browser did not do it within %s\nconsole:\n%s", Patience, p.said())
 	}
 }
 

@@ -110,13 +110,13 @@ func (p *Peer) Close() { p.page.Close() }
 func (p *Peer) explain() {
 	said := p.page.Console()
 	if os.Getenv("MESHFOCUS_TEST_DEBUG") == "" {
-		said = said[max(0, len(said)-40):]
 		if !p.t.Failed() {
 			return
 		}
+		said = browser.Essence(said)
 	}
 	for _, line := range said {
-		p.t.Logf("%s: %.300s", p.Account.UserID, line)
+		p.t.Logf("%s: %s", p.Account.UserID, line)
 	}
 }
 

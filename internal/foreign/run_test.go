@@ -119,7 +119,7 @@ func (l lane) try(t *testing.T, result *Result, c cell) {
 		t.Cleanup(l.relay.use(c.stops))
 		w, began := &witness{TB: t}, time.Now()
 		t.Cleanup(func() { // after all that the situation cleans up
-			*result = Result{Home: l.home.Name, Peer: c.kind, Situation: c.name, Took: time.Since(began), Reason: w.reason()}
+			*result = Result{Home: l.home.Name, Peer: c.kind, Situation: c.name, Took: time.Since(began), Reason: w.reason(shortage(freeDisk(), freeMemory()))}
 			if t.Failed() && result.Passed() {
 				result.Reason = "see the test's own words above"
 			}

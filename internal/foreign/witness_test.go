@@ -27,11 +27,15 @@ func (w *witness) Fatalf(format string, args ...any) {
 
 func (w *witness) note(words string) { w.words = append(w.words, strings.TrimSpace(words)) }
 
-// reason is the first complaint, the cause of those that may follow.
-func (w *witness) reason() string {
+// reason is the first complaint, the cause of those that may follow, behind what the
+// machine is short of.
+func (w *witness) reason(short string) string {
 	if len(w.words) == 0 {
 		return ""
 	}
 	first, _, _ := strings.Cut(w.words[0], "\nconsole:")
+	if short != "" {
+		first = short + "\n" + first
+	}
 	return strings.ReplaceAll(first, "\n", " · ")
 }
