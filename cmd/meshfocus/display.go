@@ -155,6 +155,10 @@ func (d *display) redraw(s headless.Status) {
 		fmt.Fprintf(&b, "%-34s %-10s %10s %10s %8s %5.1f%%  %s\n", cut(link.Peer.String(), 34), link.State,
 			bitRate(link.InBitsPerSecond), bitRate(link.OutBitsPerSecond), link.RTT.Round(100*time.Microsecond),
 			100*max(link.LossIn, link.LossOut), strings.Join(link.Media(), ", "))
+		if what, because := link.Sends(); what != "" {
+			s := &link.Stats.Sending
+			fmt.Fprintf(&b, "    the way to it carries %s (%s); it gets %s: %s\n", bitRate(float64(s.Estimate)), s.Reason, what, because)
+		}
 		if link.Unread != "" {
 			fmt.Fprintf(&b, "    %s\n", link.Unread)
 		}
@@ -200,7 +204,8 @@ func partyOf(s headless.Status, role string) stats.Party {
 			Encrypted: link.Encrypted, FramesOpened: link.Frames.Opened, Unread: link.Unread, MessagesSent: link.Sent, MessagesReceived: link.Received, Attempts: link.Attempts,
 		}
 		if link.Stats != nil {
-			shown.Sends, shown.Carries = link.Sends(), wayView(&link.Stats.Sending, lane.Now())
+			shown.Sends, shown.Because = link.Sends()
+			shown.Carries = wayView(&link.Stats.Sending, lane.Now())
 		}
 		if link.Behind != (message.Party{}) {
 			shown.Behind = link.Behind.String()

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"meshfocus/focus/allocate"
+	"meshfocus/focus/bwe"
+	"meshfocus/focus/lane"
 	"meshfocus/focus/transport"
 	"meshfocus/mesh"
 	"meshfocus/mesh/headless"
@@ -21,6 +24,8 @@ func aSample(state string) headless.Status {
 			Stats: &transport.Stats{
 				Pair:     transport.CandidatePair{Local: "host", Remote: "relay", Protocol: "udp"},
 				Received: []transport.ReceivedStats{{Kind: transport.Video, Codec: transport.VP8, Packets: 1, Width: 320, Height: 180}},
+				Sending:  lane.SendingStats{Estimate: 1_200_000, Reason: bwe.Proved},
+				Sent:     []transport.SentStats{{Kind: transport.Video, Codec: transport.VP8, Layer: 1, Width: 640, Height: 360, Reason: allocate.Silent}},
 			},
 		},
 		Rates: headless.Rates{InBitsPerSecond: 2_500_000, OutBitsPerSecond: 64_000, RTT: 12 * time.Millisecond, LossIn: 0.25},
@@ -33,7 +38,7 @@ func TestDisplay_OnATerminalShowsEveryLinkLive(t *testing.T) {
 	var out bytes.Buffer
 	d := &display{out: &out, terminal: true, states: map[string]string{}}
 	d.status(aSample("joined"))
-	for _, want := range []string{"\x1b[H", "@bob:hs/B", "connected", "2.5 Mbit/s", "64 kbit/s", "12ms", "25.0%", "vp8 320x180", "@carol:hs/C", "nobody answered"} {
+	for _, want := range []string{"\x1b[H", "@bob:hs/B", "connected", "2.5 Mbit/s", "64 kbit/s", "12ms", "25.0%", "vp8 320x180", "carries 1.2 Mbit/s (proved); it gets vp8 640x360: " + allocate.Silent.Words(), "@carol:hs/C", "nobody answered"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the display does not show %q:\n%q", want, out.String())
 		}

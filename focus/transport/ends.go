@@ -146,4 +146,11 @@ func (s *strand) measure(name string, stats *SentStats) {
 	stats.Lost, stats.LossFraction, stats.Jitter = uint32(max(leaving.Lost, 0)), leaving.FractionLost, leaving.Jitter
 	stats.RTT = leaving.RoundTrip
 	stats.Layer, stats.Reason = int(leaving.Current.Spatial), leaving.Reason
+	if track := d.sub.Track(); track != nil && stats.Layer >= 0 {
+		for _, l := range track.Layers() {
+			if l.Spatial == leaving.Current.Spatial {
+				stats.Width, stats.Height = int(l.Width), int(l.Height)
+			}
+		}
+	}
 }

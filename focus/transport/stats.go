@@ -44,10 +44,11 @@ type SentStats struct {
 	Frames       uint64
 	Failed       uint64 // packets the connection refused
 	Refused      bool   // the codec was not negotiated, nothing is sent
-	// Layer is which of the track's layers is sent, from 0, -1 while none is; Reason is why
-	// nothing better.
-	Layer  int
-	Reason allocate.Reason
+	// Layer is which of the track's layers is sent, from 0, -1 while none is; Width and
+	// Height are of its pictures, 0 if unknown; Reason is why nothing better.
+	Layer         int
+	Width, Height int
+	Reason        allocate.Reason
 
 	// What the receiver asks and reports.
 	KeyFrameRequests uint64

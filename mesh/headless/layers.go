@@ -65,20 +65,27 @@ func (l Link) Layers() []string {
 	return layers
 }
 
-// Sends says which layer of our picture the peer gets, from 0, and in a word why nothing
-// better, such as "vp8 layer 1, full" (allocate.Reason); "" while its way is not estimated.
-func (l Link) Sends() string {
+// Sends says which size of our picture the peer gets, such as "vp8 640x360", and in words
+// why nothing better (allocate.Reason); both are "" while its way is not estimated.
+func (l Link) Sends() (what, because string) {
 	if l.Stats == nil || l.Stats.Sending.Estimate == 0 {
-		return ""
+		return "", ""
 	}
 	for _, sent := range l.Stats.Sent {
-		switch {
-		case sent.Kind != transport.Video || sent.Refused:
-		case sent.Layer < 0:
-			return fmt.Sprintf("%s paused, %s", sent.Codec, sent.Reason)
-		default:
-			return fmt.Sprintf("%s layer %d, %s", sent.Codec, sent.Layer, sent.Reason)
+		if sent.Kind == transport.Video && !sent.Refused {
+			return sent.Codec.String() + " " + size(sent), sent.Reason.Words()
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// size names the size of a picture that is sent, by its place among all if need be.
+func size(sent transport.SentStats) string {
+	switch {
+	case sent.Layer < 0:
+		return "paused"
+	case sent.Width == 0:
+		return fmt.Sprintf("layer %d", sent.Layer)
+	}
+	return fmt.Sprintf("%dx%d", sent.Width, sent.Height)
 }

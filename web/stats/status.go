@@ -103,9 +103,11 @@ type Link struct {
 	// Layers are the encodings of the picture that arrive, the smallest first,
 	// such as "q 320x180"; more than one with simulcast.
 	Layers []string `json:"layers"`
-	// Sends says which layer of our picture is sent, and in a word why nothing better;
-	// Carries what is thought of the way. Both are absent where nothing is estimated.
+	// Sends says which size of our picture is sent, such as "vp8 640x360", Because in words
+	// why nothing better; Carries what is thought of the way. All are absent where nothing
+	// is estimated.
 	Sends   string      `json:"sends,omitempty"`
+	Because string      `json:"because,omitempty"`
 	Carries *ForwardWay `json:"carries,omitempty"`
 	// Path is the way media takes, this end first: "host ⇄ relay, udp".
 	Path string `json:"path"`

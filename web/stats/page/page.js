@@ -132,37 +132,44 @@ function unseen(names, pairs) {
 }
 
 function fillTable(links) {
+  document.getElementById("links-table").classList.toggle("estimated", links.some((link) => link.carries));
   const rows = links.map((link) => {
-    const row = document.createElement("tr");
     const state = link.state + (link.reason && link.state !== "connected" ? ` (${link.reason})` : "");
     const loss = Math.max(link.loss_in_percent, link.loss_out_percent);
     const cells = [
-      [short(link.from)], [short(link.peer)], [state, `state ${grade(link.state)}`],
-      [rate(link.in_bits_per_second), "number"], [rate(link.out_bits_per_second), "number"],
-      [milliseconds(link.rtt_ms), "number"], [`${loss.toFixed(1)} %`, "number"],
-      [received(link)], [(link.path || "–") + (link.behind ? `, through ${short(link.behind)}` : "")],
+      ["from", short(link.from)], ["to", short(link.peer)], ["state", state, `state ${grade(link.state)}`],
+      ["in", rate(link.in_bits_per_second), "number"], ["out", rate(link.out_bits_per_second), "number"],
+      ["RTT", milliseconds(link.rtt_ms), "number"], ["loss", `${loss.toFixed(1)} %`, "number"],
+      ["receives", received(link)], ["sends", reasoned(link.sends || "–", link.because), "way words"], ["its way carries", carries(link.carries), "way words"],
+      ["path", (link.path || "–") + (link.behind ? `, through ${short(link.behind)}` : "")],
     ];
-    for (const [text, kind] of cells) {
-      const cell = document.createElement("td");
-      cell.textContent = text;
-      if (kind) cell.className = kind;
-      row.append(cell);
-    }
+    const row = line(cells);
     row.title = `${link.from} → ${link.peer}\n${secrecy(link)}, ` +
       `${link.messages_sent} messages sent, ${link.messages_received} received, connected in ${link.connect_ms} ms`;
-    const cell = document.createElement("td");
-    cell.append(spark(history.get(`${link.from} ${link.peer}`) ?? []));
-    row.append(cell);
+    row.append(labelled("last minute, in", "", spark(history.get(`${link.from} ${link.peer}`) ?? [])));
     return row;
   });
   if (rows.length === 0) {
-    const row = document.createElement("tr"), cell = document.createElement("td");
-    cell.colSpan = 10;
-    cell.textContent = "no link yet";
-    row.append(cell);
-    rows.push(row);
+    rows.push(line([["", "no link yet"]]));
+    rows[0].firstChild.colSpan = 12;
   }
   document.getElementById("links").replaceChildren(...rows);
+}
+
+// line makes a row of cells, each of which has the name of its column with it: where the
+// page is narrow there are no columns.
+function line(cells) {
+  const row = document.createElement("tr");
+  row.append(...cells.map(([name, text, kind = ""]) => labelled(name, kind, text)));
+  return row;
+}
+
+function labelled(name, kind, content) {
+  const cell = document.createElement("td");
+  cell.dataset.name = name;
+  cell.className = kind;
+  cell.append(content);
+  return cell;
 }
 
 // secrecy says who could see and hear what goes over a link.
@@ -179,14 +186,12 @@ function fillForwarding(forwarding) {
   document.getElementById("forwarding-words").textContent =
     `What others send is passed on in ${count(forwarding.sessions.length, "session")}, on port ${forwarding.port}${waiting}.`;
   document.getElementById("forwarded").replaceChildren(...forwarding.sessions.flatMap((session) => session.forwarded_parties.map((party) => {
-    const row = document.createElement("tr");
     const speaks = session.speaker === party.party ? " (speaks)" : "";
-    for (const text of [session.session, short(party.party) + speaks, party.state, party.sends.map(sent).join("; ") || "–", party.gets.map(got).join("; ") || "–", carries(party.carries)]) {
-      const cell = document.createElement("td");
-      cell.textContent = text;
-      row.append(cell);
-    }
-    return row;
+    return line([
+      ["call", session.session], ["who", short(party.party) + speaks], ["state", party.state],
+      ["sends", party.sends.map(sent).join("; ") || "–", "words"], ["gets", party.gets.map(got).join("; ") || "–", "words"],
+      ["its way carries", carries(party.carries), "words"],
+    ]);
   })));
 }
 
@@ -197,16 +202,27 @@ function sent(track) {
 
 function got(share) {
   const lost = share.lost_in_percent >= 0.1 ? `, ${share.lost_in_percent.toFixed(1)} % lost` : "";
-  const because = share.because && !share.because.startsWith("the best") ? ` (${share.because})` : "";
-  return `${short(share.owner)} ${share.layer || "nothing yet"}${lost}${because}`;
+  return reasoned(`${short(share.owner)} ${share.layer || "nothing yet"}${lost}`, share.because);
 }
+
+// reasoned adds why there is nothing better, if there might be.
+function reasoned(what, because) {
+  return because && !because.startsWith("the best") ? `${what} (${because})` : what;
+}
+
+// reasons say in words why an estimate changed last (docs/metrics.md, why).
+const reasons = {
+  started: "a first guess", climbed: "it has room", proved: "a probe came through", yielded: "packets began to wait",
+  cut: "more was sent", lost: "packets were lost", warned: "the network marked packets", contested: "somebody else fills it",
+  silent: "no reports come", resumed: "reports come again", rerouted: "it is another way now",
+};
 
 // carries says what is thought of the way to a device.
 function carries(way) {
   if (!way) return "–";
   const queue = way.queue_ms >= 1 ? `, queue ${Math.round(way.queue_ms)} ms` : "";
   const lost = way.dropped_in_percent >= 0.1 ? `, ${way.dropped_in_percent.toFixed(1)} % lost` : "";
-  return `${Math.round(way.estimate_bits_per_second / 1000)} kbit/s (${way.why})${queue}${lost}`;
+  return `${rate(way.estimate_bits_per_second)}: ${reasons[way.why] ?? way.why}${queue}${lost}`;
 }
 
 function spark(rates) {
