@@ -115,6 +115,12 @@ func (b *Bottleneck) begin(now time.Time) {
 	}
 }
 
+// Retune has a way go at another rate from now on, in bits of IP packets in a second; what
+// waits leaves as it was to. It is for after Begin.
+func (b *Bottleneck) Retune(way int, rate unit.BitRate) {
+	b.do(func() { b.links[way].Retune(discrete.Constant(rate)) })
+}
+
 // Logs gives what passed since Begin, forward and back.
 func (b *Bottleneck) Logs() (logs [2]discrete.Log) {
 	b.do(func() {

@@ -77,6 +77,10 @@ func (l *Link) Connect(flow int, delay Delays, to Receiver) {
 	l.wires[flow] = &wire{clock: l.clock, delay: delay, to: to}
 }
 
+// Retune has the bottleneck go at other rates from now on, by the same clock. What is in
+// the queue leaves as it was to.
+func (l *Link) Retune(rates Rates) { l.path.Rates, l.step = rates, 0 }
+
 // Put sends a packet, and reports whether it fit into the queue.
 func (l *Link) Put(p Packet, now unit.Instant) bool {
 	l.empty(now)

@@ -240,3 +240,18 @@ func TestALinkAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations for each packet", n)
 	}
 }
+
+func TestALinkThatIsRetunedGoesAtItsNewRate(t *testing.T) {
+	// 1250 bytes are 10 ms at 1 Mbit/s, and 100 ms at a tenth of it.
+	to, clock := &sink{}, NewClock()
+	link := NewLink(clock, Path{Rates: Constant(unit.Megabit), Queue: time.Second}, rand.New(rand.NewPCG(7, 7)), nil)
+	link.Connect(0, nil, to)
+	put := func(n int64) { link.Put(Packet{Size: 1250, Number: n}, Start) }
+	put(0)
+	link.Retune(Constant(100 * unit.Kilobit))
+	put(1)
+	clock.Run(At(time.Hour))
+	if ms := time.Millisecond; !slices.Equal(to.times, []time.Duration{10 * ms, 110 * ms}) {
+		t.Errorf("they came at %v", to.times)
+	}
+}
