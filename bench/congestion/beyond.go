@@ -57,6 +57,8 @@ func Repeats() []Case {
 		likeVariable("interval 100ms", "5.1 with a report every 100 ms", func(c *Case) { c.Interval = 100 * time.Millisecond }),
 		likeVariable("browser", "5.1 with reports as often as a browser has room for", func(c *Case) { c.Sparing = true }),
 		routeTold(), Wild(0),
+		starved("starved 10", 0.1), starved("starved 30", 0.3), starved("starved 60", 0.6), late(), starvedFull(),
+		wakesLate(20), wakesLate(60), wakesLate(150),
 	)
 }
 
@@ -140,4 +142,39 @@ func trace() Case {
 		rates = append(rates, discrete.RateStep{At: at, Rate: unit.BitRate(max(rate, 0.3) * 1e6)})
 	}
 	return single("trace", "radio-like, a step every 200 ms", 100*second, rates)
+}
+
+// amply is a path of ten times what is wanted, and near.
+func amply(name, about string) Case {
+	c := single(name, about, 60*second, discrete.Constant(10*megabit))
+	delay := discrete.Always(20 * time.Millisecond)
+	c.Forward.Delay, c.Back.Delay = delay, delay
+	c.Forward.Jitter, c.Back.Jitter = 0, 0
+	return c
+}
+
+// starved is a receiver that has no processor for a part of the time.
+func starved(name string, share float64) Case {
+	c := amply(name, "10 Mbit/s, the receiver's process stands now and then")
+	c.Starved.Share = share
+	return c
+}
+
+// late is a sender for whom that is so.
+func late() Case {
+	c := amply("late", "10 Mbit/s, the sender's process stands 30 % of the time")
+	c.Late.Share = 0.3
+	return c
+}
+
+// starvedFull is a starved receiver behind a path that is full.
+func starvedFull() Case {
+	return likeVariable("starved full", "5.1, the receiver's process stands 30 % of the time", func(c *Case) { c.Starved.Share = 0.3 })
+}
+
+// wakesLate is a receiver that waits for its turn each time.
+func wakesLate(ms time.Duration) Case {
+	c := amply("wakes "+(ms*time.Millisecond).String(), "10 Mbit/s, the receiver's process waits for so long each time it is to run")
+	c.Starved.Wakes = ms * time.Millisecond
+	return c
 }

@@ -33,6 +33,8 @@ type Case struct {
 	// Sparing lets receivers report less often at low rates, as browsers do: reports
 	// are to take a twentieth of what comes, every 250 ms at the least.
 	Sparing bool
+	// Starved is how short of processor receivers are, Late the same of senders.
+	Starved, Late Starved
 }
 
 // Window is a part of a run.

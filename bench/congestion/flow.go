@@ -13,6 +13,7 @@ import (
 type flow struct {
 	spec    Flow
 	clock   *discrete.Clock
+	process *process
 	control Controller
 	wire    int            // its packets' Flow on the links
 	out     *discrete.Link // where packets enter the network
@@ -57,6 +58,14 @@ func (s *Flow) paused(t time.Duration) bool {
 
 // Wake captures what is due, and sends what may leave.
 func (f *flow) Wake(now unit.Instant) {
+	if f.process.stands(now) {
+		f.process.later(f.turn)
+		return
+	}
+	f.turn(now)
+}
+
+func (f *flow) turn(now unit.Instant) {
 	if now >= f.asleep {
 		f.asleep = unit.Far
 	}
@@ -141,6 +150,14 @@ func (f *flow) sleep(until unit.Instant) {
 
 // heard gives the controller a datagram of feedback.
 func (f *flow) heard(rtcp []byte, now unit.Instant) {
+	if f.process.stands(now) {
+		f.process.later(func(now unit.Instant) { f.read(rtcp, now) })
+		return
+	}
+	f.read(rtcp, now)
+}
+
+func (f *flow) read(rtcp []byte, now unit.Instant) {
 	f.control.Feedback(rtcp, now)
 	f.release(now)
 }

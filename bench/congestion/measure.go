@@ -35,6 +35,7 @@ func (r *run) measure() Result {
 		}
 	}
 	r.measureMedia(&result, flows)
+	r.measureBelow(&result)
 	return result
 }
 

@@ -38,6 +38,8 @@ const (
 	SoundDelay   Metric = "audio p95 ms"     // one-way delay less propagation, from capture
 	SoundLoss    Metric = "audio loss %"     // dropped at the bottleneck, or never sent
 	LongShare    Metric = "long share"       // media rate of the flow through two bottlenecks ÷ achievable
+	BelowLong    Metric = "below s"          // longest time in which the estimate is below what is achievable, 5 s after the start
+	BelowShare   Metric = "below %"          // share of time in which it is
 	Shares       Metric = "weight error"     // how far the worst share is off its weight, relative
 )
 

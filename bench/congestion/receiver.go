@@ -16,6 +16,7 @@ const sealing = 4 + 10
 type receiver struct {
 	flow     *flow
 	clock    *discrete.Clock
+	process  *process
 	back     *discrete.Link
 	wire     int // the Flow of its reports
 	interval time.Duration
@@ -59,6 +60,19 @@ func (r *receiver) true(local unit.Instant) unit.Instant {
 
 // Arrive takes a packet of any kind.
 func (r *receiver) Arrive(p *Packet, now unit.Instant) {
+	if p.Kind == discrete.Video {
+		r.flow.came(p, now)
+	}
+	if r.process.stands(now) {
+		waits := *p
+		r.process.later(func(now unit.Instant) { r.read(&waits, now) })
+		return
+	}
+	r.read(p, now)
+}
+
+// read notes when a packet came.
+func (r *receiver) read(p *Packet, now unit.Instant) {
 	local := r.local(now)
 	if r.streams != nil {
 		marked := uint8(1) // ECT(1)
@@ -70,9 +84,6 @@ func (r *receiver) Arrive(p *Packet, now unit.Instant) {
 		r.arrivals.Arrived(uint16(p.Number), local)
 	}
 	r.heard += float64(p.Size) * 8
-	if p.Kind == discrete.Video {
-		r.flow.came(p, now)
-	}
 	r.sleep()
 }
 
@@ -99,6 +110,14 @@ func (r *receiver) sleep() {
 
 // Wake sends the report that is due.
 func (r *receiver) Wake(now unit.Instant) {
+	if r.process.stands(now) {
+		r.process.later(r.turn)
+		return
+	}
+	r.turn(now)
+}
+
+func (r *receiver) turn(now unit.Instant) {
 	if now >= r.asleep {
 		r.asleep = unit.Far
 	}

@@ -40,6 +40,8 @@ const (
 	feedbackLuck = 200
 	transferLuck = 300
 	controlLuck  = 400
+	starvedLuck  = 500
+	lateLuck     = 600
 )
 
 func newRun(c *Case, seed uint64, maker Maker) *run {
@@ -77,7 +79,9 @@ func (r *run) addFlow(i int, maker Maker) *flow {
 	luck := r.luck(flowLuck + uint64(i))
 	f := newFlow(spec, 2*i, r.clock, out, luck)
 	f.moves = spec.Moves
+	f.process = newProcess(r.spec.Late, r.clock, r.luck(lateLuck+uint64(i)))
 	to := newReceiver(f, 2*i+1, r.clock, in, interval)
+	to.process = newProcess(r.spec.Starved, r.clock, r.luck(starvedLuck+uint64(i)))
 	to.sparing = r.spec.Sparing
 	if spec.Far {
 		out.Connect(2*i, discrete.Always(0), discrete.ReceiverFunc(func(p *Packet, now unit.Instant) { r.cross.Put(*p, now) }))

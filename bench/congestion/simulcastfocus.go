@@ -21,6 +21,7 @@ const lookEvery = 20 * time.Millisecond
 // by simulcast, sent by egress, as package focus does with them.
 type focus struct {
 	stage     *stage
+	process   *process
 	path      *egress.Path[int] // of indices of items
 	allocator *allocate.Allocator
 	tracks    []*forwarded
@@ -73,7 +74,7 @@ type change struct {
 
 func newFocus(st *stage) *focus {
 	f := &focus{
-		stage: st, allocator: allocate.New(allocate.Config{}), asleep: unit.Far,
+		stage: st, process: newProcess(st.spec.Late, st.clock, st.luck(lateLuck)), allocator: allocate.New(allocate.Config{}), asleep: unit.Far,
 		path: egress.New[int](egress.Config{Padding: packetMost}),
 	}
 	for i, p := range st.publishers {
@@ -96,6 +97,14 @@ func (f *focus) begin(now unit.Instant) { f.Wake(now) }
 
 // take gets a packet of a track.
 func (f *focus) take(track int, p *simulcast.Packet, pic *picture, size int, now unit.Instant) {
+	if f.process.stands(now) {
+		f.process.later(func(now unit.Instant) { f.read(track, p, pic, size, now) })
+		return
+	}
+	f.read(track, p, pic, size, now)
+}
+
+func (f *focus) read(track int, p *simulcast.Packet, pic *picture, size int, now unit.Instant) {
 	t := f.tracks[track]
 	t.meters[p.Stream].Count(allocate.Arrived{Bytes: size, Temporal: p.Info.Temporal, Begins: p.Info.Start, Key: pic.key}, now)
 	t.source.Observe(p)
@@ -147,6 +156,14 @@ func (st *stage) add(i item) int {
 
 // Wake looks after layers, makes sound, and sends what may leave.
 func (f *focus) Wake(now unit.Instant) {
+	if f.process.stands(now) {
+		f.process.later(f.turn)
+		return
+	}
+	f.turn(now)
+}
+
+func (f *focus) turn(now unit.Instant) {
 	if now >= f.asleep {
 		f.asleep = unit.Far
 	}
@@ -274,6 +291,15 @@ func (f *focus) sleep(now unit.Instant) {
 
 // heard takes what the viewer says.
 func (f *focus) heard(p *Packet, now unit.Instant) {
+	if f.process.stands(now) {
+		waits := *p
+		f.process.later(func(now unit.Instant) { f.hear(&waits, now) })
+		return
+	}
+	f.hear(p, now)
+}
+
+func (f *focus) hear(p *Packet, now unit.Instant) {
 	if p.Body == nil {
 		f.told(&f.stage.words[p.Frame], now)
 		f.send(now)

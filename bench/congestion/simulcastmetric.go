@@ -41,6 +41,7 @@ func (st *stage) measure() Result {
 	st.measureTurns(&result)
 	st.measureCost(&result, ways)
 	st.measureSound(&result)
+	st.measureBelow(&result)
 	queue := queueing(ways, c.Judged)
 	result.set(Queue95, queue.p95)
 	result.set(Queue99, queue.p99)

@@ -22,6 +22,7 @@ const (
 // viewer is the subscriber: a browser.
 type viewer struct {
 	stage    *stage
+	process  *process
 	arrivals *feedback.Arrivals
 	reported unit.Instant
 	reports  int64
@@ -62,7 +63,10 @@ type rendered struct {
 }
 
 func newViewer(st *stage) *viewer {
-	v := &viewer{stage: st, arrivals: feedback.NewArrivals(), tracks: make([]shown, st.spec.Tracks)}
+	v := &viewer{
+		stage: st, process: newProcess(st.spec.Starved, st.clock, st.luck(starvedLuck)),
+		arrivals: feedback.NewArrivals(), tracks: make([]shown, st.spec.Tracks),
+	}
 	for i := range v.tracks {
 		v.tracks[i].keyless, v.tracks[i].since = true, discrete.Start
 	}
@@ -71,6 +75,14 @@ func newViewer(st *stage) *viewer {
 
 // Wake looks for what is late, and reports.
 func (v *viewer) Wake(now unit.Instant) {
+	if v.process.stands(now) {
+		v.process.later(v.turn)
+		return
+	}
+	v.turn(now)
+}
+
+func (v *viewer) turn(now unit.Instant) {
 	for i := range v.tracks {
 		v.look(i, now)
 	}
@@ -123,6 +135,15 @@ func (v *viewer) say(w word, now unit.Instant) {
 
 // Arrive takes a packet of any kind.
 func (v *viewer) Arrive(p *Packet, now unit.Instant) {
+	if v.process.stands(now) {
+		waits := *p
+		v.process.later(func(now unit.Instant) { v.read(&waits, now) })
+		return
+	}
+	v.read(p, now)
+}
+
+func (v *viewer) read(p *Packet, now unit.Instant) {
 	v.arrivals.Arrived(uint16(p.Number), now)
 	switch p.Kind {
 	case discrete.Sound:
