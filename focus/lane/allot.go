@@ -43,11 +43,7 @@ func (s *sender) allot(e *End) {
 	}, w.demands, s.now)
 	w.keeping.note(s, shares)
 	for i, sub := range w.asked {
-		if sub.sent.emptied {
-			sub.permit(allotted{layer: simulcast.None, reason: allocate.Fell})
-			continue
-		}
-		sub.permit(allotted{shares[i].Layer, shares[i].Shed, shares[i].Reason})
+		sub.grant(allotted{shares[i].Layer, shares[i].Shed, shares[i].Reason})
 	}
 	w.path.Demand(w.allocator.Want().Most + w.following)
 }
@@ -61,11 +57,7 @@ func (w *way) ask(sub *Subscription) {
 	}
 	if t.config.Follows > 0 {
 		w.following += t.config.Follows
-		if sub.sent.emptied {
-			sub.permit(allotted{layer: simulcast.None, reason: allocate.Fell})
-		} else {
-			sub.permit(unbound)
-		}
+		sub.grant(unbound)
 		return
 	}
 	t.priced.Store(true)
@@ -74,7 +66,7 @@ func (w *way) ask(sub *Subscription) {
 	}
 	ladder := sub.sent.ladder.follow(&t.ladder)
 	if ladder == nil || len(ladder.Rungs()) == 0 {
-		sub.permit(sub.first())
+		sub.grant(sub.first())
 		w.unknown = true
 		return
 	}
@@ -145,6 +137,15 @@ type allotted struct {
 // permit says what may be selected from now on.
 func (s *Subscription) permit(p allotted) {
 	s.permitted.Store(uint32(p.reason)<<24 | uint32(uint8(p.layer.Spatial))<<16 | uint32(uint8(p.layer.Temporal))<<8 | uint32(uint8(p.shed)))
+}
+
+// grant permits it, or nothing where what waited was left out: only a selector that has
+// stopped begins anew, with a key frame that it asks for.
+func (s *Subscription) grant(p allotted) {
+	if s.sent.emptied {
+		p = allotted{layer: simulcast.None, reason: allocate.Fell}
+	}
+	s.permit(p)
 }
 
 // permission is what was permitted last.

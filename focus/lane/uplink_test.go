@@ -140,3 +140,20 @@ func TestUplink_AFileIsAskedForThoseWhoSeeNothing(t *testing.T) {
 		t.Errorf("the file was asked %d times", asked)
 	}
 }
+
+// What waited is left out, while it is not known what layers cost, or not any more: the
+// selector stops, asks for a key frame, and the picture goes on with it.
+func TestUplink_WhatWasEmptiedBeginsAnewWithoutALadder(t *testing.T) {
+	u := newUpload(t, false)
+	defer u.close()
+	r := u.join(30 * time.Millisecond)
+	u.run(5 * time.Second)
+	turn := u.turns[r.lane]
+	turn.empty(r.end.out.way, r.sub)
+	turn.allot(r.end) // before the next picture comes
+	before := r.sub.Stats().Frames
+	u.run(2 * time.Second)
+	if stats := r.sub.Stats(); stats.Frames < before+30 || stats.Emptied != 1 {
+		t.Errorf("%d frames left in two seconds after it was emptied (%d times)", stats.Frames-before, stats.Emptied)
+	}
+}
