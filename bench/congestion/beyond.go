@@ -35,6 +35,7 @@ func beyond() []Case {
 			c.Feedback = Feedback{Loss: 0.3, Gone: Window{50 * second, 52 * second}}
 		}),
 		feedbackShape(), outage(), slowStart(), trace(),
+		starved("starved 10", 0.1), starved("starved 30", 0.3), starved("starved 60", 0.6), late(), starvedFull(),
 	}
 }
 
@@ -56,9 +57,7 @@ func Repeats() []Case {
 	return append(cases,
 		likeVariable("interval 100ms", "5.1 with a report every 100 ms", func(c *Case) { c.Interval = 100 * time.Millisecond }),
 		likeVariable("browser", "5.1 with reports as often as a browser has room for", func(c *Case) { c.Sparing = true }),
-		routeTold(), Wild(0),
-		starved("starved 10", 0.1), starved("starved 30", 0.3), starved("starved 60", 0.6), late(), starvedFull(),
-		wakesLate(20), wakesLate(60), wakesLate(150),
+		routeTold(), Wild(0), wakesLate(20), wakesLate(60), wakesLate(150),
 	)
 }
 

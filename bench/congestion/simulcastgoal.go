@@ -18,6 +18,7 @@ func SimulcastGoals() []Goal {
 		most(Frozen, 0.3, 1.5).in("S4"), most(UpFirst, 2.0, 4.8).in("S4"), most(Unequal, 0, open).in("S4"),
 		most(Top, 0.8, 1.2).in("S5"), most(Frozen, 0, 0).in("S5"),
 		most(FirstFrame, 0.28, 0.40).in("S6"), most(Flaps, 2, 10).in("S6"),
+		most(BelowLong, 0, 2).in("S7"), most(BelowLong, 0, 2).in("S8"), most(BelowLong, 0, 2).in("S9"),
 	}
 }
 

@@ -96,6 +96,7 @@ type Estimator struct {
 	facts   facts
 	base    base
 	queue   queue
+	stall   stall
 	route   route
 	move    move
 	flow    flow

@@ -99,12 +99,12 @@ func (f *facts) read(e *Estimator, told []Acknowledged, now unit.Instant) bool {
 	}
 	f.heard = now
 	f.delivered = e.flow.delivered(f.at)
-	e.queue.measure(e.base.value)
+	e.queue.measure(e.base.value, e.stall.lately(f.at))
 	e.queue.hear()
 	if e.route.judge(e) || e.route.stubborn(e) {
 		e.base.set(e.route.lowest)
 		e.law.rerouted(e, now)
-		e.queue.measure(e.base.value)
+		e.queue.measure(e.base.value, e.stall.lately(f.at))
 	}
 	e.silence.heard(e, now)
 	return true
@@ -187,6 +187,7 @@ func (f *facts) follow(e *Estimator, told []Acknowledged, now unit.Instant) bool
 			e.route.observe(e, delay, at, a.Left)
 		}
 		e.queue.observe(delay, at)
+		e.stall.observe(a.Left, at)
 		e.rival.trial.observe(a.Size, a.Left, at)
 		e.flow.arrived(a.Size, a.Left, at, delay-e.base.value-e.queue.noise)
 		e.trains.observe(a.Size, a.Left, at, e.law.rate)

@@ -75,13 +75,13 @@ func TestQueue_OneLatePacketIsNoQueue(t *testing.T) {
 		}
 		q.observe(delay, time.Duration(i)*8*ms)
 	}
-	if q.measure(10 * ms); q.standing != 0 || q.fresh != 0 {
+	if q.measure(10*ms, false); q.standing != 0 || q.fresh != 0 {
 		t.Errorf("standing %v, fresh %v", q.standing, q.fresh)
 	}
 	for i := 20; i < 32; i++ {
 		q.observe(60*ms, time.Duration(i)*8*ms)
 	}
-	if q.measure(10 * ms); q.standing < 40*ms || q.fresh < 40*ms {
+	if q.measure(10*ms, false); q.standing < 40*ms || q.fresh < 40*ms {
 		t.Errorf("all late: standing %v, fresh %v", q.standing, q.fresh)
 	}
 }

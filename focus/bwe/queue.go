@@ -35,6 +35,9 @@ type queue struct {
 	// standing is the least of the last slots, fresh the least of the last packets.
 	standing, fresh time.Duration
 	raw             time.Duration // the least delay of the last slots
+
+	// came is the least of each of the last slots in which anything came.
+	came [sights]time.Duration
 }
 
 // observe takes the delay of a packet. Those that come out of order are passed over
@@ -52,13 +55,20 @@ func (q *queue) observe(delay time.Duration, at time.Duration) {
 		q.least[(q.slot+1)%sights] = none
 	}
 	cell := &q.least[s%sights]
+	if *cell == none {
+		copy(q.came[1:], q.came[:sights-1])
+		q.came[0] = delay
+	}
 	*cell = min(*cell, delay)
+	q.came[0] = min(q.came[0], delay)
 	copy(q.last[1:], q.last[:freshest-1])
 	q.last[0] = delay
 }
 
-// measure says how long packets wait, with the base that is known now.
-func (q *queue) measure(base time.Duration) {
+// measure says how long packets wait, with the base that is known now. Where the
+// receiver stood lately, what was told to have come at one instant says as much as any
+// packet does, and the time in which nothing came says nothing.
+func (q *queue) measure(base time.Duration, stood bool) {
 	q.standing = none
 	for _, delay := range q.least {
 		q.standing = min(q.standing, delay)
@@ -66,6 +76,12 @@ func (q *queue) measure(base time.Duration) {
 	q.fresh = none
 	for _, delay := range q.last {
 		q.fresh = min(q.fresh, delay)
+	}
+	if stood {
+		for _, delay := range q.came {
+			q.standing = min(q.standing, delay)
+		}
+		q.fresh = q.standing
 	}
 	q.raw = q.standing
 	q.standing = max(q.standing-base-q.noise, 0)
@@ -78,6 +94,9 @@ func (q *queue) clear(delay time.Duration) {
 	}
 	for i := range q.last {
 		q.last[i] = delay
+	}
+	for i := range q.came {
+		q.came[i] = delay
 	}
 }
 
