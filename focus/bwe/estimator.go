@@ -95,6 +95,7 @@ type Estimator struct {
 
 	facts   facts
 	base    base
+	trips   base // the same of round trips, which are of our clock alone
 	queue   queue
 	stall   stall
 	route   route

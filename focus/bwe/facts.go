@@ -16,6 +16,10 @@ const epoch = time.Hour
 // after all, its queue is seen as it drains: the least delay is then the base.
 const leapt = 10 * time.Second
 
+// overtakes is by how much a packet may come before one that left before it. Who is told
+// of more was told wrong of one of them.
+const overtakes = time.Second
+
 // facts is what reports said so far, and the last one in particular.
 type facts struct {
 	begun  bool
@@ -79,6 +83,7 @@ func (f *facts) read(e *Estimator, told []Acknowledged, now unit.Instant) bool {
 	}
 	if e.move.on && least != none && f.left < e.move.from {
 		e.base.forget(now)
+		e.trips.forget(now)
 	}
 	if least != none {
 		e.base.observe(least, now, e.rival.on)
@@ -99,15 +104,23 @@ func (f *facts) read(e *Estimator, told []Acknowledged, now unit.Instant) bool {
 	}
 	f.heard = now
 	f.delivered = e.flow.delivered(f.at)
-	e.queue.measure(e.base.value, e.stall.lately(f.at))
+	e.trips.observe(now.Sub(f.left), now, e.rival.on)
+	f.queued(e, now)
 	e.queue.hear()
 	if e.route.judge(e) || e.route.stubborn(e) {
 		e.base.set(e.route.lowest)
 		e.law.rerouted(e, now)
-		e.queue.measure(e.base.value, e.stall.lately(f.at))
+		f.queued(e, now)
 	}
 	e.silence.heard(e, now)
 	return true
+}
+
+// queued finds how long packets wait: as long as the receiver's clock says, if ours
+// does not say otherwise.
+func (f *facts) queued(e *Estimator, now unit.Instant) {
+	e.queue.measure(e.base.value, e.stall.lately(f.at))
+	e.queue.bound(now.Sub(f.left) - e.trips.value)
 }
 
 // untold takes packets that no report has spoken of, because it was lost itself, as
@@ -177,7 +190,13 @@ func (f *facts) follow(e *Estimator, told []Acknowledged, now unit.Instant) bool
 			continue
 		}
 		at, ok := f.arrival(a)
-		if !ok || a.Left < f.left || at < f.at {
+		if !ok || a.Left < f.left {
+			continue
+		}
+		if f.at-at > overtakes {
+			f.again(e, a, at)
+		}
+		if at < f.at {
 			continue
 		}
 		fresh = true
@@ -193,4 +212,14 @@ func (f *facts) follow(e *Estimator, told []Acknowledged, now unit.Instant) bool
 		e.trains.observe(a.Size, a.Left, at, e.law.rate)
 	}
 	return fresh
+}
+
+// again goes on from an arrival that lies before others which left before it: a
+// receiver told of a time that had not come, or its clock was put back.
+func (f *facts) again(e *Estimator, a *Acknowledged, at time.Duration) {
+	f.at = at
+	e.queue.again(at-time.Duration(a.Left), at)
+	e.flow.came.again()
+	e.flow.busy = false
+	e.route, e.trains, e.stall = route{}, trains{}, stall{}
 }

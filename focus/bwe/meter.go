@@ -43,6 +43,9 @@ func (m *meter) add(bytes int, at time.Duration) {
 	m.bytes[s&(slots-1)] += int64(bytes)
 }
 
+// again forgets all, for times that begin anew.
+func (m *meter) again() { m.begun, m.bytes = false, [slots]int64{} }
+
 // between sums what was counted from one time to another, to the slot.
 func (m *meter) between(from, to time.Duration) int64 {
 	if !m.begun {

@@ -88,6 +88,17 @@ func (q *queue) measure(base time.Duration, stood bool) {
 	q.fresh = max(q.fresh-base-q.noise, 0)
 }
 
+// bound has nothing have waited for longer than our own clock allows.
+func (q *queue) bound(most time.Duration) {
+	q.standing, q.fresh = min(q.standing, most), min(q.fresh, most)
+}
+
+// again goes on at another time of the receiver.
+func (q *queue) again(delay, at time.Duration) {
+	q.slot = slotOf(at)
+	q.clear(delay)
+}
+
 func (q *queue) clear(delay time.Duration) {
 	for i := range q.least {
 		q.least[i] = none
