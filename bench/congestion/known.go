@@ -25,8 +25,6 @@ func KnownLost() []Known {
 		{"5.2", false, Fairness, true, "2026-11-22", strays},
 		{"5.4", true, Fairness, true, "2026-11-22", strays},
 		{"5.6", true, ShareOfTCP, true, "2026-11-22", beganFull},
-		{"5.6 deep", false, ShareOfTCP, true, "2026-11-22", beganFull},
-		{"5.6 deep", true, ShareOfTCP, true, "2026-11-22", beganFull},
 		{"5.6 deep", true, Emptied, false, "2026-11-22", "1.3 s of queue that a TCP leaves need 2.4 s beside a flow that keeps its half"},
 		{"5.7", true, Loss, false, "2026-11-22", dropsAll},
 		{"5.7", true, LossBurst, false, "2026-11-22", burstsToo},

@@ -92,6 +92,7 @@ type competitor struct {
 
 	pause           time.Duration
 	trial           trial
+	again, second   bool         // the next trial, and this one, comes after one that was as if alone
 	check, checking unit.Instant // when the next check is due; until when one lasts
 }
 
@@ -121,7 +122,7 @@ func (c *competitor) contested(e *Estimator, now unit.Instant) bool {
 		c.lowFor = now
 	}
 	if c.on {
-		if c.trial.alone(e, c.checking) {
+		if c.trial.alone(e, c.checking) && c.twice(now) {
 			e.law.set(checkRate*c.trial.before, Cut, now)
 			c.leave(e, now)
 			return false
@@ -137,6 +138,17 @@ func (c *competitor) contested(e *Estimator, now unit.Instant) bool {
 	return c.on
 }
 
+// twice reports whether the trial was the second as if alone, and asks for that at once
+// after the first. One alone may be luck: when the other has just lost something it sends
+// nothing for half a round trip.
+func (c *competitor) twice(now unit.Instant) bool {
+	if c.second {
+		return true
+	}
+	c.again, c.trial.on, c.check, c.checking = true, false, now, unit.Never
+	return false
+}
+
 // enter begins with what was sent before the queue was met, and grows from there.
 func (c *competitor) enter(e *Estimator, now unit.Instant) {
 	c.on, c.epoch, c.reduced, c.stood = true, now, now, 0
@@ -149,7 +161,7 @@ func (c *competitor) enter(e *Estimator, now unit.Instant) {
 
 // leave goes on with the rate there is.
 func (c *competitor) leave(e *Estimator, now unit.Instant) {
-	c.on, c.trial.on, c.stood = false, false, 0
+	c.on, c.trial.on, c.again, c.stood = false, false, false, 0
 	e.law.draining, e.law.held = false, now
 }
 
@@ -236,7 +248,11 @@ func (c *competitor) checks(e *Estimator, now unit.Instant) bool {
 		c.pause = min(2*c.pause, checkEvery)
 		c.check = now.Add(c.pause)
 		c.checking = now.Add(e.queue.standing/2 + e.facts.trip)
-		c.trial = trial{on: true, from: now, before: float64(e.facts.delivered)}
+		before := float64(e.facts.delivered)
+		if c.second, c.again = c.again, false; c.second {
+			before = c.trial.before
+		}
+		c.trial = trial{on: true, from: now, before: before}
 	}
 	return now < c.checking
 }

@@ -202,6 +202,31 @@ func TestTrial_TellsAQueueOfOurOwn(t *testing.T) {
 	}
 }
 
+// One trial as if alone may be luck; the second has to be like it, and is held against what
+// came before the first.
+func TestTrial_OneAloneIsNotBelieved(t *testing.T) {
+	e := New(Config{})
+	e.queue.standing, e.facts.trip, e.facts.delivered = 100*ms, 150*ms, 1e6
+	c := &e.rival
+	c.enter(e, 1)
+	now := c.check
+	c.checks(e, now)
+	if c.twice(now) {
+		t.Error("the first is believed")
+	}
+	e.facts.delivered = 5e5 // of half as much sent
+	if !c.checks(e, now+1) || !c.second || c.trial.before != 1e6 {
+		t.Errorf("the second is %+v", c.trial)
+	}
+	if !c.twice(now + 2) {
+		t.Error("the second is not believed")
+	}
+	e.facts.delivered = 7e5
+	if c.checks(e, c.check); c.second || c.trial.before != 7e5 {
+		t.Errorf("one long after is not the first again: %+v", c.trial)
+	}
+}
+
 func TestCluster_MeasuresHowFastAQueueGrows(t *testing.T) {
 	for _, c := range []struct {
 		name   string
