@@ -28,3 +28,13 @@ func TestEssence_IsTheEndWithoutTraces(t *testing.T) {
 		t.Error("of nothing it makes something")
 	}
 }
+
+// A console.error of a page with the same words is not excused: it does not come this way.
+func TestOfTheMachine_IsWhatNoPageCanHelp(t *testing.T) {
+	if !ofTheMachine("The AudioContext encountered an error from the audio device or the WebAudio renderer.") {
+		t.Error("a starved audio device is held against the page")
+	}
+	if ofTheMachine("Failed to load resource: net::ERR_CONNECTION_REFUSED") {
+		t.Error("what the page asked for is not held against it")
+	}
+}

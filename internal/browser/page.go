@@ -254,8 +254,14 @@ func (p *Page) hear(event any) {
 	case *runtime.EventExceptionThrown:
 		p.note("uncaught: "+e.ExceptionDetails.Error(), true)
 	case *log.EventEntryAdded:
-		p.note(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL), e.Entry.Level == log.LevelError)
+		p.note(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL), e.Entry.Level == log.LevelError && !ofTheMachine(e.Entry.Text))
 	}
+}
+
+// ofTheMachine reports whether Chromium logs as an error what no page can help: the
+// machine was too busy for its sound, which goes on by itself.
+func ofTheMachine(logged string) bool {
+	return strings.Contains(logged, "AudioContext encountered an error from the audio device")
 }
 
 func (p *Page) note(text string, trouble bool) {
