@@ -56,6 +56,12 @@ type Room struct {
 	Wing  Wing
 	// Beside are the packages of the same floor it may import.
 	Beside []string
+	// Even: the same calls give the same answers, to the last bit. What is forbidden
+	// on the ground is forbidden here too, and so are locks, maps and chance that comes
+	// with no seed.
+	Even bool
+	// Maps are the files of an even room that have maps all the same.
+	Maps []string
 }
 
 // Fence says who alone may import a library.
@@ -84,8 +90,11 @@ func (h House) Check(m *Module) []Fault {
 		faults = append(faults, checkComment(p)...)
 		for _, file := range p.Files {
 			faults = append(faults, file.initFaults()...)
-			if known && room.Floor == Ground {
+			if room.Floor == Ground && known || room.Even {
 				faults = append(faults, file.groundFaults()...)
+			}
+			if room.Even {
+				faults = append(faults, file.unevenFaults(room.Maps)...)
 			}
 		}
 	}

@@ -69,9 +69,11 @@ func small() House {
 			{Path: "words/port/part", Floor: Port, Wing: Words},
 			{Path: "words/pure", Floor: Ground, Wing: Words},
 			{Path: "media/port", Floor: Port, Wing: Media},
+			{Path: "media/even", Floor: Port, Wing: Media, Even: true, Maps: []string{"b.go"}},
 			{Path: "internal/aid", Floor: Cellar},
 		},
 		Fences: []Fence{
+			{Library: "example.org/wire/deep", Inside: []string{"hall"}},
 			{Library: "example.org/wire", Inside: []string{"media/port"}},
 			{Library: "C"},
 		},
@@ -113,6 +115,7 @@ func TestCheck_FindsEachKindOfFault(t *testing.T) {
 		{"a library that only sounds fenced", "hall/a.go", file("hall", "example.org/wireless", ""), ""},
 		{"over a fence", "hall/a.go", file("hall", "example.org/wire", ""), "only media/port may"},
 		{"over a fence, below the library", "hall/a.go", file("hall", "example.org/wire/v2", ""), "only media/port may"},
+		{"over a fence within a fence", "media/port/a.go", file("port", "example.org/wire/deep", ""), "only hall may"},
 		{"C", "hall/a.go", file("hall", "C", ""), "nobody may"},
 
 		{"instants on the ground are right", "words/pure/a.go", file("pure", "time net/url net/netip", "func f(now time.Time) time.Time { return now.Add(time.Second) }"), ""},
@@ -124,6 +127,15 @@ func TestCheck_FindsEachKindOfFault(t *testing.T) {
 		{"a socket on the ground", "words/pure/a.go", file("pure", "net/http", ""), "does not import net/http"},
 		{"a logger on the ground", "words/pure/a.go", file("pure", "log/slog", ""), "does not import log/slog"},
 		{"the system on the ground", "words/pure/a.go", file("pure", "os", ""), "does not import os"},
+
+		{"a seed where all is even is right", "media/even/a.go", file("even", "math/rand/v2", "func f() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }"), ""},
+		{"the clock where all is even", "media/even/a.go", file("even", "time", "var f = time.Now"), "has no clock"},
+		{"a lock where all is even", "media/even/a.go", file("even", "sync", "var m sync.Mutex"), "does not import sync"},
+		{"chance without a seed where all is even", "media/even/a.go", file("even", "math/rand/v2", "var f = rand.IntN"), "rand.IntN has no seed"},
+		{"chance of old where all is even", "media/even/a.go", file("even", "math/rand", ""), "does not import math/rand"},
+		{"a map where all is even", "media/even/a.go", file("even", "", "var m map[int]int"), "media/even/a.go:3: what is to decide the same each time has no maps"},
+		{"a map where it is let pass", "media/even/b.go", file("even", "", "var m map[int]int"), ""},
+		{"a map in a port is right", "words/port/a.go", file("port", "maps sync", "var m map[int]int"), ""},
 
 		{"an init function", "hall/a.go", file("hall", "", "func init() {}"), "hall/a.go:3: no init functions"},
 		{"a method named init is right", "hall/a.go", file("hall", "", "type T int\nfunc (T) init() {}"), ""},

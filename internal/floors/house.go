@@ -12,10 +12,10 @@ func Meshfocus() House {
 			{Path: "web/call/page", Floor: Roof, Beside: []string{"web/call"}},
 			{Path: "web/link", Floor: Roof},
 			{Path: "bench", Floor: Roof},
-			{Path: "bench/congestion", Floor: Roof},
+			{Path: "bench/congestion", Floor: Roof, Even: true, Maps: []string{"simulcastmetric.go"}},
 			{Path: "bench/congestion/bubble", Floor: Roof, Beside: []string{"bench/congestion"}},
 			{Path: "bench/congestion/live", Floor: Roof, Beside: []string{"bench/congestion", "bench/congestion/bubble"}},
-			{Path: "bench/congestion/nada", Floor: Roof, Beside: []string{"bench/congestion"}},
+			{Path: "bench/congestion/nada", Floor: Roof, Even: true, Beside: []string{"bench/congestion"}},
 			{Path: "bench/congestion/table", Floor: Roof, Beside: []string{"bench/congestion"}},
 			{Path: "bench/contest", Floor: Roof, Beside: []string{"bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/party", Floor: Roof, Beside: []string{"bench/report"}},
@@ -70,15 +70,16 @@ func Meshfocus() House {
 			{Path: "focus/transport/frame", Floor: Ground, Wing: Media},
 			{Path: "focus/transport/jsep", Floor: Ground, Wing: Media},
 			{Path: "focus/transport/srtp", Floor: Ground, Wing: Media},
-			{Path: "focus/history", Floor: Ground, Wing: Media, Beside: []string{"focus/packet", "internal/unit"}},
-			{Path: "focus/bwe", Floor: Ground, Wing: Media, Beside: []string{"focus/history", "internal/unit"}},
-			{Path: "focus/pacer", Floor: Ground, Wing: Media, Beside: []string{"internal/unit"}},
-			{Path: "focus/egress", Floor: Ground, Wing: Media, Beside: []string{
+			{Path: "focus/history", Floor: Ground, Wing: Media, Even: true, Beside: []string{"focus/packet", "internal/unit"}},
+			{Path: "focus/bwe", Floor: Ground, Wing: Media, Even: true, Maps: []string{"state.go"}, // what traces begin with
+				Beside: []string{"focus/history", "internal/unit"}},
+			{Path: "focus/pacer", Floor: Ground, Wing: Media, Even: true, Beside: []string{"internal/unit"}},
+			{Path: "focus/egress", Floor: Ground, Wing: Media, Even: true, Beside: []string{
 				"focus/bwe", "focus/feedback", "focus/history", "focus/pacer", "internal/unit"}},
 			{Path: "focus/packet", Floor: Ground, Wing: Media, Beside: []string{"internal/unit"}},
 			{Path: "internal/unit", Floor: Ground, Wing: Media},
-			{Path: "focus/feedback", Floor: Ground, Wing: Media, Beside: []string{"internal/unit"}},
-			{Path: "focus/allocate", Floor: Ground, Wing: Media, Beside: []string{"internal/unit", "simulcast"}},
+			{Path: "focus/feedback", Floor: Ground, Wing: Media, Even: true, Beside: []string{"internal/unit"}},
+			{Path: "focus/allocate", Floor: Ground, Wing: Media, Even: true, Beside: []string{"internal/unit", "simulcast"}},
 			{Path: "simulcast", Floor: Ground, Wing: Media, Beside: []string{"internal/unit"}},
 			{Path: "simulcast/vp8", Floor: Ground, Wing: Media, Beside: []string{"simulcast", "focus/transport/frame"}},
 			{Path: "simulcast/dependency", Floor: Ground, Wing: Media, Beside: []string{"simulcast"}},
@@ -96,7 +97,7 @@ func Meshfocus() House {
 			{Path: "internal/secret", Floor: Cellar},
 			{Path: "internal/simnet", Floor: Cellar},
 			{Path: "internal/simnet/bottleneck", Floor: Port, Wing: Media},
-			{Path: "internal/simnet/discrete", Floor: Ground, Wing: Media, Beside: []string{"internal/unit"}},
+			{Path: "internal/simnet/discrete", Floor: Ground, Wing: Media, Even: true, Beside: []string{"internal/unit"}},
 			{Path: "internal/testcard", Floor: Cellar},
 			{Path: "internal/freeport", Floor: Cellar},
 			{Path: "internal/turnserver", Floor: Cellar, Beside: []string{"internal/freeport"}},
@@ -104,6 +105,7 @@ func Meshfocus() House {
 			{Path: "focus/internal/testclip", Floor: Cellar},
 		},
 		Fences: []Fence{
+			{Library: "github.com/pion/interceptor/pkg/gcc", Inside: []string{"bench/congestion/bubble"}}, // to compare with alone
 			{Library: "github.com/pion", Inside: []string{"focus/transport", "focus/probe", "focus/internal/judge", "bench/rival/plain", "bench/congestion/bubble", "focus/pion"}},
 			{Library: "maunium.net/go/mautrix", Inside: []string{"signalling/matrix"}},
 			{Library: "go.mau.fi", Inside: []string{"signalling/matrix"}}, // what mautrix's own API asks for
