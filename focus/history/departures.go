@@ -14,6 +14,9 @@ const (
 	mostDepartures = 1 << 15
 	// margin is how many times the expected time until feedback is covered.
 	margin = 2
+	// leastCover is covered whatever is expected: a report may come much later than
+	// the ones before.
+	leastCover = time.Second
 )
 
 // Departure is what is known of one packet that left on a connection.
@@ -81,9 +84,9 @@ const (
 	received
 )
 
-// NewDepartures begins with number 0 and covers a second until Cover says more.
+// NewDepartures begins with number 0 and covers a second, more when Cover says so.
 func NewDepartures() *Departures {
-	return &Departures{cover: time.Second, cells: make([]departure, leastDepartures)}
+	return &Departures{cover: leastCover, cells: make([]departure, leastDepartures)}
 }
 
 // Begin has the first packet leave with another number than 0. Nothing may have
@@ -94,9 +97,9 @@ func (d *Departures) Begin(number uint16) {
 
 // Cover says what lies between a packet's leaving and its feedback at present:
 // round trip, our queue, the interval in which the receiver reports. Twice as
-// much is remembered.
+// much is remembered, and at least a second.
 func (d *Departures) Cover(roundTrip, queue, interval time.Duration) {
-	d.cover = margin * (roundTrip + queue + interval)
+	d.cover = max(margin*(roundTrip+queue+interval), leastCover)
 }
 
 // Leave takes the next transport-wide number for a packet that leaves now. Sizes

@@ -31,7 +31,7 @@ func TestDepartures_MatchFeedbackAcrossWraps(t *testing.T) {
 			t.Fatalf("%d packets in the air", packets)
 		}
 	}
-	if d.Forgotten() != 0 || len(d.cells) != 512 {
+	if d.Forgotten() != 0 || len(d.cells) != 1024 { // a second, and a power of two
 		t.Errorf("%d forgotten, room for %d", d.Forgotten(), len(d.cells))
 	}
 }
@@ -106,9 +106,8 @@ func TestDepartures_CountWhatIsInTheAir(t *testing.T) {
 
 func TestDepartures_ForgetWithoutTakingItForLoss(t *testing.T) {
 	d := NewDepartures()
-	d.Cover(0, 0, 0)
 	for i := range unit.Instant(leastDepartures + 10) {
-		d.Leave(100, 0, i*millisecond)
+		d.Leave(100, 0, i*8*millisecond) // more than a second
 	}
 	if d.Forgotten() != 10 || len(d.cells) != leastDepartures {
 		t.Errorf("%d forgotten, room for %d", d.Forgotten(), len(d.cells))
@@ -119,6 +118,27 @@ func TestDepartures_ForgetWithoutTakingItForLoss(t *testing.T) {
 	for number, want := range map[uint16]Fate{9: Unknown, 10: Missing} {
 		if _, fate := d.Acknowledge(number, false); fate != want {
 			t.Errorf("%d: %v, want %v", number, fate, want)
+		}
+	}
+}
+
+// At 11 Mbit/s, by a receiver that reports seldom: what is expected until feedback comes
+// is known twice as long, and a second at least.
+func TestDepartures_CoverTwiceWhatIsExpectedAndASecond(t *testing.T) {
+	const pause = 900 * time.Microsecond // 1111 in a second, which 1024 cells do not hold
+	for _, c := range []struct{ trip, queue, interval, want time.Duration }{
+		{10 * time.Millisecond, 0, 250 * time.Millisecond, time.Second},
+		{300 * time.Millisecond, 300 * time.Millisecond, 250 * time.Millisecond, 1700 * time.Millisecond},
+	} {
+		d := NewDepartures()
+		d.Cover(c.trip, c.queue, c.interval)
+		packets := int64(4 * time.Second / pause)
+		for i := range packets {
+			d.Leave(1200, 0, unit.Instant(i+1)*unit.Instant(pause))
+		}
+		young := uint16(packets - int64(c.want/pause))
+		if got, fate := d.Acknowledge(young, true); fate != Received || got.Number != int64(young) {
+			t.Errorf("%+v: what left %v ago is %v", c, c.want, fate)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (b *book) step(kind byte, n int) {
 		b.acknowledge(n*len(b.left)/200-3, n%2 == 0)
 	case 4:
 		b.now = b.now.Add(time.Duration(n) * 10 * time.Millisecond)
-		b.cover = 2 * time.Duration(n) * 4 * time.Millisecond
+		b.cover = max(2*time.Duration(n)*4*time.Millisecond, time.Second)
 		b.d.Cover(time.Duration(n)*2*time.Millisecond, time.Duration(n)*time.Millisecond, time.Duration(n)*time.Millisecond)
 		for i := range b.left {
 			b.left[i].gone = true // less may be covered for a moment
