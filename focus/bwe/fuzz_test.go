@@ -12,16 +12,27 @@ import (
 )
 
 // Whatever receivers tell: the estimate stays between its bounds, and above its
-// start only as far as twice what was ever acknowledged, or a probe, allows.
+// start only as far as twice what was ever acknowledged, or a probe, allows; no more is
+// acknowledged than was told of or passed over; and a share of an uplink is kept to.
 func FuzzEstimator(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 	f.Add([]byte("reports that lie about everything, again and again, in no order at all"))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		config := Config{Start: 300 * unit.Kilobit, Least: 50 * unit.Kilobit, Most: 20 * unit.Megabit}
 		e := New(config)
-		allowed := config.Start
-		tell(e, script, func(p Probe, _ unit.Instant) {
+		allowed, steps := config.Start, 0
+		tell(e, script, func(p Probe, sum int64, now unit.Instant) {
+			if steps++; steps%16 == 0 {
+				given := e.Estimate().Rate * unit.BitRate(steps/16%5) / 4
+				e.Couple(given, 3*given, now)
+				if rate := e.Estimate().Rate; rate != max(given, config.Least) {
+					t.Fatalf("a share of %v became %v", given, rate)
+				}
+			}
 			got := e.Estimate()
+			if got.Delivered > unit.Rate(sum, recent) {
+				t.Fatalf("%v was delivered of %d bytes", got.Delivered, sum)
+			}
 			allowed = max(allowed, p.Rate, 2*got.Delivered)
 			if got.Rate < config.Least || got.Rate > config.Most || got.Pace < 0 || got.Confirmed > got.Rate {
 				t.Fatalf("%+v", got)
@@ -37,9 +48,9 @@ func FuzzEstimator(f *testing.F) {
 }
 
 // tell tells an estimator what a script says, and after each thing calls after with
-// the probe that was given by it.
-func tell(e *Estimator, script []byte, after func(p Probe, now unit.Instant)) {
-	now := unit.Instant(time.Hour)
+// the probe that was given by it, and the bytes that left or were told to have come.
+func tell(e *Estimator, script []byte, after func(p Probe, sum int64, now unit.Instant)) {
+	now, sum := unit.Instant(time.Hour), int64(0)
 	var sent []Acknowledged
 	next := func() uint64 {
 		var word [8]byte
@@ -67,7 +78,7 @@ func tell(e *Estimator, script []byte, after func(p Probe, now unit.Instant)) {
 				now = now.Add(time.Duration(word>>24&0xf) * time.Millisecond)
 				a := Acknowledged{Number: int64(len(sent)), Left: now, Size: int(word >> 24 & 0x7ff), Tag: uint8(word >> 32 & 3)}
 				e.Sent(a.Size, a.Tag, now)
-				sent = append(sent, a)
+				sent, sum = append(sent, a), sum+int64(a.Size) // told of others, it may have come
 			}
 		default:
 			var told []Acknowledged
@@ -76,10 +87,13 @@ func tell(e *Estimator, script []byte, after func(p Probe, now unit.Instant)) {
 				a.At = time.Duration(int32(word>>8)) * time.Millisecond / time.Duration(1+i&3)
 				a.Marked = word>>25&1 == 1
 				told = append(told, a)
+				if a.Fate == history.Received || a.Fate == history.Recovered {
+					sum += int64(a.Size)
+				}
 			}
 			e.Report(told, now)
 		}
-		after(probe, now)
+		after(probe, sum, now)
 		if at := e.Next(); at < now && at != unit.Never {
 			e.Tick(now)
 		}
@@ -94,7 +108,7 @@ func FuzzRecorder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, from uint8, script []byte) {
 		e, r := New(Config{Most: 20 * unit.Megabit}), new(Recorder)
 		steps := 0
-		tell(e, script, func(_ Probe, now unit.Instant) {
+		tell(e, script, func(_ Probe, _ int64, now unit.Instant) {
 			switch steps++; {
 			case steps == int(from):
 				e.Record(r)
