@@ -39,8 +39,8 @@ func beyond() []Case {
 	}
 }
 
-// Repeats gives 5.1 under the other conditions of RFC 8867 section 4: they have
-// no goals but the rule about collapse, and are not part of the table.
+// Repeats gives 5.1 under the other conditions of RFC 8867 section 4, and others that
+// are played when they are named: they have no goals but the rule about collapse.
 func Repeats() []Case {
 	var cases []Case
 	for _, ms := range []time.Duration{10, 100, 150} {

@@ -49,10 +49,9 @@ func (c Coupled) Varied(seed uint64) Coupled {
 
 // CoupledGoals gives the demands on the coupled case; the blind one stands beside it.
 func CoupledGoals() []Goal {
-	return []Goal{
-		least(Utilisation, 0.95, 0.95).in("coupled"), least(Fairness, 0.99, 0.99).in("coupled"),
-		most(Queue95, 40, open).in("coupled"), most(SoundLoss, 0, open).in("coupled"),
-	}
+	return gather([]wants{{"coupled", []Goal{
+		least(Utilisation, 0.95, 0.95), least(Fairness, 0.99, 0.99), most(Queue95, 40, open), most(SoundLoss, 0, open),
+	}}})
 }
 
 // Run plays the case.

@@ -31,8 +31,9 @@ func least(m Metric, median, worst float64) Goal {
 
 func most(m Metric, median, worst float64) Goal { return Goal{Metric: m, Median: median, Worst: worst} }
 
-// collapse is the rule for every case but the outage: never more than 2 % lost
-// to a queue over ten seconds, never a freeze of more than a second.
+// collapse is the rule for every case but the outage, unless it has a stricter one of
+// its own: never more than 2 % lost to a queue over ten seconds, never a freeze of more
+// than a second.
 func collapse() []Goal { return []Goal{most(LossBurst, 2, 5), most(Longest, 1, 3)} }
 
 // variableGoals is those of 5.1.
@@ -43,7 +44,8 @@ func variableGoals() []Goal {
 	}
 }
 
-// Goals gives the demands on all cases, in the order of Cases.
+// Goals gives the demands on all cases, in the order of Cases. Those of Repeats have
+// the rule about collapse alone.
 func Goals() []Goal {
 	share := []Goal{least(ShareOfTCP, 0.8, 0.75), most(ShareOfTCP, 1.1, 1.2), most(Emptied, 3, 3)}
 	// Nothing is to be seen of a process that stands for a part of the time.
@@ -85,11 +87,23 @@ func Goals() []Goal {
 		{"starved full", []Goal{least(Utilisation, 0.95, 0.93), most(Queue95, 75, 130)}},
 		{"wild", []Goal{least(Utilisation, open, open), most(Queue95, open, open), most(Queue99, open, open), most(Loss, open, open)}},
 	}
-	var all []Goal
+	for _, c := range Repeats() {
+		if !c.Wild {
+			of = append(of, wants{c.Name, nil})
+		}
+	}
+	return gather(of)
+}
+
+// gather names the cases of goals, and adds the rule about collapse.
+func gather(of []wants) (all []Goal) {
 	for _, w := range of {
 		goals := w.goals
-		if w.name != "outage" {
-			goals = append(slices.Clip(goals), collapse()...)
+		for _, rule := range collapse() {
+			own := slices.ContainsFunc(w.goals, func(g Goal) bool { return g.Metric == rule.Metric })
+			if w.name != "outage" && !own {
+				goals = append(slices.Clip(goals), rule)
+			}
 		}
 		for _, g := range goals {
 			g.Case = w.name

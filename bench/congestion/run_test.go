@@ -183,3 +183,18 @@ func TestToldOfARouteTheQueueStaysShort(t *testing.T) {
 		}
 	}
 }
+
+// Under the other conditions that RFC 8867 wants cases repeated with, and the others of
+// Repeats, none of which the table has, nothing collapses either.
+func TestRepeatsDoNotCollapse(t *testing.T) {
+	for _, c := range Repeats() {
+		if c.Wild {
+			continue
+		}
+		for _, v := range Judge([]Result{Run(c, 1, Ours), Run(c.Varied(1), 1, Ours)}) {
+			if !v.Held {
+				t.Errorf("%s: %s is %v at worst", c.Name, v.Metric, v.WorstGot)
+			}
+		}
+	}
+}

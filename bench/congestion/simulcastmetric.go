@@ -45,6 +45,7 @@ func (st *stage) measure() Result {
 	queue := queueing(ways, c.Judged)
 	result.set(Queue95, queue.p95)
 	result.set(Queue99, queue.p99)
+	result.set(LossBurst, 100*worstLoss(ways, &Flow{}, Window{}))
 	if c.Tracks == 1 {
 		flat := Measure(c.Flat(layerRates[len(layerRates)-1]), &st.forwardLog, nil)
 		for _, m := range []Metric{Utilisation, QueueMedian, StartUp, FirstRise, SecondRise, Drain} {
