@@ -236,6 +236,25 @@ func Test7_WhatHasFailedNeedsMoreProof(t *testing.T) {
 	v.layers(layer(2, 1))
 }
 
+// Nothing above what is wanted at most is probed for, so the proof of the next step has to be
+// below, also of one to the best there is that has failed.
+func Test7_WhatIsWantedAtMostProvesTheNextStep(t *testing.T) {
+	v := watch(t, demand(Visible, ladder(150*kbit, 500*kbit)))
+	v.settle(550 * kbit)
+	for range 5 {
+		v.now = v.now.Add(mostWait)
+		v.give(800 * kbit)
+		v.layers(layer(1, 2))
+		v.give(400 * kbit)
+		v.layers(layer(1, 1))
+		v.now = v.Want().Again
+		v.give(400 * kbit)
+		if w := v.Want(); w.Next <= w.Now || w.Most < w.Next || w.Most < w.Leap {
+			t.Errorf("it wants %v at most, %v next", w.Most, w.Next)
+		}
+	}
+}
+
 func Test7_WhatWasHeldForLongHasNotFailed(t *testing.T) {
 	v := watch(t, demand(Visible, usual()))
 	v.settle(1200 * kbit)

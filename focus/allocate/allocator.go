@@ -197,7 +197,7 @@ func (a *Allocator) ask(r *round, b *Budget) {
 		leap = next
 	}
 	a.want.Now, a.want.Next = b.whole(r.means), b.whole(next)
-	a.want.Leap, a.want.Most = b.whole(leap), b.whole(max(most, r.means))
+	a.want.Leap, a.want.Most = b.whole(leap), b.whole(max(most, leap))
 }
 
 // taking is what a rung costs that is not held yet.

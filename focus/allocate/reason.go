@@ -34,12 +34,12 @@ var reasonNames = [Reasons]string{
 
 var reasonWords = [Reasons]string{
 	"the best there is for the place where it is shown",
-	"a better picture does not fit what your connection carries",
-	"a better picture may fit; your connection is being tried out",
+	"a better picture does not fit what the connection carries",
+	"a better picture may fit; the connection is being tried out",
 	"a better picture did not fit a moment ago and is tried again later",
-	"your connection carries less than before",
+	"the connection carries less than before",
 	"others that matter as much come first",
-	"your connection carries too little for this picture; sound goes on",
+	"the connection carries too little for this picture; sound goes on",
 	"nothing of it is being sent",
 	"not asked for",
 }
@@ -52,7 +52,8 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
-// Words tells the subscriber, in a sentence without a full stop.
+// Words tells whoever looks, the subscriber or an operator, in a sentence without a full
+// stop.
 func (r Reason) Words() string {
 	if r < Reasons {
 		return reasonWords[r]

@@ -116,7 +116,7 @@ func (w *way) most() unit.BitRate {
 	for i := range w.demands {
 		most += w.demands[i].Best()
 	}
-	return most*3/2 + w.following + w.sound.last
+	return max(most*3/2+w.sound.last, w.allocator.Want().Most) + w.following
 }
 
 // follow has a path go on from the share that it has by now.
