@@ -24,11 +24,11 @@ type Config struct {
 	// Patience is how long a party's connection may be lost, or take to come about
 	// the first time, before the party is taken out; 0 is 30 s, below 0 for ever.
 	Patience time.Duration
-	// Adaptive paces what leaves to a party, and chooses its layers, by what its feedback
-	// tells of the path (transport.BundleConfig.Adaptive). Else everything leaves as it
-	// comes and in the layer that is wished for.
-	Adaptive bool
-	Log      *slog.Logger // nil: nothing is logged
+	// AsItComes has everything leave at once and in the layer that is wished for. Else what
+	// leaves to a party is paced, and its layers are chosen, by what its feedback tells of
+	// the path (transport.BundleConfig.Adaptive).
+	AsItComes bool
+	Log       *slog.Logger // nil: nothing is logged
 }
 
 // Focus is the sessions that are forwarded here. All methods may be called from any

@@ -67,7 +67,7 @@ func (s *Session) Key() string { return s.key }
 // Join makes a connection for a party of the session and has it listed. Nothing leaves
 // before it negotiates. Errors: ErrClosed, ErrTaken, those of Network.NewBundle.
 func (s *Session) Join(party string, config transport.BundleConfig) (*Party, error) {
-	config.Adaptive = s.focus.config.Adaptive
+	config.Adaptive = !s.focus.config.AsItComes
 	bundle, err := s.focus.config.Network.NewBundle(config)
 	if err != nil {
 		return nil, fmt.Errorf("session %s: party %s: %w", s.key, party, err)

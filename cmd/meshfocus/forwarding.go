@@ -31,8 +31,8 @@ func forwardSettings() []setting {
 			about: "In how many calls besides the lobby it may be at once. A call beyond that has no such party until another one ends, and everybody sends to everybody there."},
 		{key: "forward.lanes", flag: "forward-lanes", def: 1,
 			about: "Over how many cores forwarding is spread, each with a port of its own. The first port is the one behind those of the lobby's other parties (media.port), the others are any free ones."},
-		{key: "forward.adaptive", flag: "forward-adaptive", def: false,
-			about: "Whether what is forwarded is paced, and its layers are chosen, by an estimate of what the way to each receiver carries (docs/bwe.md). Otherwise everybody gets the layers that fit the size in which they show others. Still young: it was judged in simulated time and over sockets in one machine."},
+		{key: "forward.adaptive", flag: "forward-adaptive", def: true,
+			about: "Whether what is forwarded is paced, and its layers are chosen, by an estimate of what the way to each receiver carries (docs/bwe.md). Switched off, everybody gets the layers that fit the size in which they show others, as they come."},
 	}
 }
 
@@ -59,9 +59,9 @@ func (d *daemon) openHouse() (*forward.House, error) {
 		media.Port += lobbyParties(d.config.Lobby)
 	}
 	media.Lanes = d.config.Forward.Lanes
-	leaving := forward.AsItComes
-	if d.config.Forward.Adaptive {
-		leaving = forward.AsItFits
+	leaving := forward.AsItFits
+	if !d.config.Forward.Adaptive {
+		leaving = forward.AsItComes
 	}
 	house, err := forward.Open(media, leaving)
 	if err != nil {

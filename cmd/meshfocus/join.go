@@ -88,7 +88,7 @@ func (o *joinOptions) addCallFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.via, "via", "direct", "which way media take: direct (a connection with everybody) or focus (all by a member that forwards, while there is one; connected directly are those who do not do the same)")
 	f.StringVar(&o.trust, "trust", "cross_signed", "devices to talk to: any, known (with the keys first seen), cross_signed (by owners who have cross-signing), verified")
 	f.StringVar(&o.profile, "membership-profile", "session", "how we are written down in the slot: session (in the state), sticky (MSC4354, where the homeserver has that; else in the state) or famedly (the Dart SDK's call; joined of itself where all others are in it)")
-	f.BoolVar(&o.adaptive, "adaptive", false, "pace what is sent to each peer, and give it the size of the picture that its way carries, by an estimate; without it the largest leaves as it was encoded")
+	f.BoolVar(&o.adaptive, "adaptive", true, "pace what is sent to each peer, and give it the size of the picture that its way carries, by an estimate; with =false the largest leaves as it was encoded")
 	f.IntVar(&o.mediaPort, "media-port", 0, "one UDP and TCP `PORT` for all media; 0 takes any free one")
 	f.StringSliceVar(&o.external, "media-external", nil, "public `ADDRESS` in front of this machine, or public/local")
 	f.BoolVar(&o.tcp, "media-tcp", true, "media may come over ICE-TCP too")
@@ -173,7 +173,7 @@ func (o joinOptions) participant(std streams, room string, log *slog.Logger) (he
 		Account: account, Room: room,
 		Media:  transport.Config{Port: o.mediaPort, External: o.external, TCP: o.tcp, Loopback: o.loopback && transport.OnlyLoopback(), MDNS: true, Log: log},
 		CallID: o.call, Publish: o.publish, RecordDir: o.record, Forward: o.forward, Via: via,
-		ICEServers: servers, Relay: relay, MaxMembers: o.maxMembers, LeaveDelay: o.leaveDelay, Profile: profile, EncryptFrames: frames, Adaptive: o.adaptive, Log: log,
+		ICEServers: servers, Relay: relay, MaxMembers: o.maxMembers, LeaveDelay: o.leaveDelay, Profile: profile, EncryptFrames: frames, AsItComes: !o.adaptive, Log: log,
 	}, nil
 }
 

@@ -62,7 +62,7 @@ func (d *daemon) addParty(ctx context.Context, name, role string, clip *headless
 	party, err := headless.Open(ctx, headless.Config{
 		Account: account, Room: d.lobbyAlias(), CallID: lobbyCall, Clip: clip, Media: media,
 		Forward: forwards, House: d.house,
-		Relay: relay, EncryptFrames: d.frames, Adaptive: d.config.Media.Adaptive, MaxMembers: d.config.Media.MaxMembers, Profile: d.config.Membership.profile(), Log: d.log,
+		Relay: relay, EncryptFrames: d.frames, AsItComes: !d.config.Media.Adaptive, MaxMembers: d.config.Media.MaxMembers, Profile: d.config.Membership.profile(), Log: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", role, err)

@@ -207,8 +207,8 @@ func daemonSettings() []setting {
 			about: "When media goes through TURN only, which hides addresses from the other members: auto (in public rooms, if a TURN server is known), always, never."},
 		{key: "media.encryption", flag: "media-encryption", def: "auto", check: checkFrames,
 			about: "When guests and this daemon's own parties encrypt sound and picture once more, from end to end, with keys that travel inside Olm: auto (in encrypted rooms whose media a focus forwards; between two devices the connection does it), on, off. All in a call have to do the same."},
-		{key: "media.adaptive", flag: "media-adaptive", def: false,
-			about: "Whether what the lobby's parties send to each other member is paced by an estimate of what the way there carries (docs/bwe.md), with one upload for all, and pauses the picture where it does not fit. Otherwise it leaves at the rate at which it was encoded."},
+		{key: "media.adaptive", flag: "media-adaptive", def: true,
+			about: "Whether what the lobby's parties send to each other member is paced by an estimate of what the way there carries (docs/bwe.md), with one upload for all, and pauses the picture where it does not fit. Switched off, it leaves at the rate at which it was encoded."},
 		{key: "media.max_members", flag: "max-members", def: 8, check: checkMaxMembers,
 			about: "Largest call that guests and this daemon's own parties join. In a mesh everybody sends to everybody, so upload grows with every member."},
 

@@ -20,7 +20,7 @@ import (
 func TestTraces_ARunningCallIsRecordedAndReplays(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	address, out, _ := startServeOut(t, "http", "--forward", "--forward-adaptive", "--test-card=false", "--viewer=false", "--data", data)
+	address, out, _ := startServeOut(t, "http", "--forward", "--test-card=false", "--viewer=false", "--data", data)
 	var told buffer
 	card := filepath.Join("..", "..", "internal", "testcard", "card")
 	for name, does := range map[string][]string{"anna": {"--publish", card + ".ivf", "--publish", card + ".ogg"}, "bert": {"--record", t.TempDir()}} {

@@ -59,10 +59,10 @@ type House struct {
 type Leaving uint8
 
 const (
-	// AsItComes: at once, in the layer that is asked for.
-	AsItComes Leaving = iota
-	// AsItFits: at the pace and in the layers that each path carries (focus.Config.Adaptive).
-	AsItFits
+	// AsItFits: at the pace and in the layers that each path carries.
+	AsItFits Leaving = iota
+	// AsItComes: at once, in the layer that is asked for (focus.Config.AsItComes).
+	AsItComes
 )
 
 // Open opens the sockets.
@@ -71,7 +71,7 @@ func Open(media transport.Config, leaving Leaving) (*House, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := focus.New(focus.Config{Network: network, Patience: -1, Adaptive: leaving == AsItFits, Log: media.Log})
+	f := focus.New(focus.Config{Network: network, Patience: -1, AsItComes: leaving == AsItComes, Log: media.Log})
 	return &House{New(Config{Focus: f, Log: media.Log}), network, f}, nil
 }
 

@@ -42,7 +42,7 @@ func TestAdaptive_BothSeeWhatTheUplinkCarries(t *testing.T) {
 	began := way.path.Begin()
 	alice := startParty(t, h, "alice", func(c *Config) {
 		own(c)
-		c.Clip, c.Publish, c.Adaptive = nil, threeSizes(t), true
+		c.Clip, c.Publish = nil, threeSizes(t)
 	})
 	watch := func(c *Config) { others(c); c.Clip = nil }
 	seen := &audience{t: t, of: alice, by: []*party{startParty(t, h, "bob", watch), startParty(t, h, "carol", watch)}}

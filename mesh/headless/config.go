@@ -48,10 +48,10 @@ type Config struct {
 	ICEServers []transport.ICEServer
 	// Relay says when media goes through TURN only.
 	Relay RelayPolicy
-	// Adaptive paces what is sent to each peer, and gives it the size of our picture that
-	// its way carries, with one uplink for all (transport.ConnConfig.Adaptive). Who forwards
-	// has House for that.
-	Adaptive bool
+	// AsItComes sends to each peer what we publish, or forward by a house of our own, at once
+	// and as large as it is. Else it is paced, and each peer gets the size of our picture
+	// that its way carries, with one uplink for all (transport.ConnConfig.Adaptive).
+	AsItComes bool
 	// MaxMembers is the largest call to join; 0 means mesh.DefaultMaxMembers.
 	MaxMembers int
 	// LeaveDelay is how long after a crash the homeserver ends our

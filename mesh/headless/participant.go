@@ -111,7 +111,11 @@ func (p *Participant) listen() (err error) {
 		return err
 	}
 	if p.house = p.config.House; p.house == nil {
-		p.house, err = forward.Open(p.config.Media, forward.AsItComes)
+		leaving := forward.AsItFits
+		if p.config.AsItComes {
+			leaving = forward.AsItComes
+		}
+		p.house, err = forward.Open(p.config.Media, leaving)
 	}
 	if err == nil {
 		p.network = p.house.Network
@@ -364,7 +368,7 @@ func (c connector) NewConn(request mesh.ConnRequest) (mesh.Conn, error) {
 	config := transport.ConnConfig{
 		Name: request.Peer.String(), Peer: request.Peer.String(), ICEServers: c.p.turn.now(),
 		RelayOnly: request.RelayOnly, Audio: c.p.media.audio, Video: c.p.media.video,
-		Simulcast: true, Adaptive: c.p.config.Adaptive, Log: c.p.log,
+		Simulcast: true, Adaptive: !c.p.config.AsItComes, Log: c.p.log,
 	}
 	if c.guide == nil || !request.Forwards {
 		return c.p.network.NewConn(config)

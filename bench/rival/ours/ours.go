@@ -44,7 +44,7 @@ func New(config Config) (*Forwarder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Forwarder{network: network, focus: focus.New(focus.Config{Network: network, Patience: -1})}, nil
+	return &Forwarder{network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: true})}, nil
 }
 
 // Publish answers an offer that sends one picture.

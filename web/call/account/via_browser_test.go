@@ -18,7 +18,7 @@ import (
 func TestAccount_GoesByAMemberThatForwards(t *testing.T) {
 	h := startHome(t)
 	h.person(t, "zoe")
-	house, err := forward.Open(transport.Config{Loopback: true, TCP: true}, forward.AsItComes)
+	house, err := forward.Open(transport.Config{Loopback: true, TCP: true}, forward.AsItFits)
 	if err != nil {
 		t.Fatal(err)
 	}
