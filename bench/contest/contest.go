@@ -109,21 +109,24 @@ func tell(r report.Round) string {
 			parts = append(parts, fmt.Sprintf(format, arguments...))
 		}
 	}
-	part(r.Micros() > 0, "%.2f µs/packet (%.2f user, %.2f system)", r.Micros(), r.UserMicros, r.SystemMicros)
-	part(r.PerSecond > 0, "%.0f packets/s", r.PerSecond)
-	part(r.P99Micros > 0, "p50 %.0f µs, p99 %.0f µs", r.P50Micros, r.P99Micros)
-	part(r.MemoryKB > 0, "%.0f kB a subscriber", r.MemoryKB)
-	part(r.Told, "%.4f allocations a packet", r.Allocations)
-	part(true, "loss %.3f %%", 100*r.Loss)
-	part(r.Repaired > 0, "%.0f %% of what was asked for came again", 100*r.Repaired)
-	part(r.Others > 0.02, "others had %.0f %% of its core", 100*r.Others)
+	has := func(m report.Metric) bool { return r.Figures[m] > 0 }
+	part(r.Micros() > 0, "%.2f µs/packet (%.2f user, %.2f system)", r.Micros(), r.Figures[report.UserMicros], r.Figures[report.SystemMicros])
+	part(has(report.PerSecond), "%.0f packets/s", r.Figures[report.PerSecond])
+	part(has(report.P99Micros), "p50 %.0f µs, p99 %.0f µs", r.Figures[report.P50Micros], r.Figures[report.P99Micros])
+	part(has(report.MemoryKB), "%.0f kB a subscriber", r.Figures[report.MemoryKB])
+	if count, told := r.Has(report.Allocations); told {
+		part(true, "%.4f allocations a packet", count)
+	}
+	part(true, "loss %.3f %%", 100*r.Figures[report.Loss])
+	part(has(report.Repaired), "%.0f %% of what was asked for came again", 100*r.Figures[report.Repaired])
+	part(r.Figures[report.Others] > 0.02, "others had %.0f %% of its core", 100*r.Figures[report.Others])
 	part(r.Invalid != "", "does not count: %s", r.Invalid)
 	return strings.Join(parts, ", ")
 }
 
 // round measures one server once.
 func (c Config) round(ctx context.Context, s scenario.Scenario, r rival.Rival) (result report.Round) {
-	result = report.Round{Scenario: s.Name, Rival: r.Name()}
+	result = report.Round{Scenario: s.Name, Rival: r.Name(), Figures: report.Figures{}}
 	m := &match{config: c, scenario: s, result: &result}
 	err := m.enter(ctx, r)
 	if err == nil {

@@ -188,7 +188,7 @@ func (m *match) try(ctx context.Context, rate float64) (kept bool, fault, err er
 		switch fault = span.fault(); {
 		case fault == nil && span.loss() <= scenario.MaxLoss:
 			m.note(span)
-			m.result.PerSecond = span.rate()
+			m.result.Figures[report.PerSecond] = span.rate()
 			return true, nil, nil
 		case fault == nil:
 			lost = true

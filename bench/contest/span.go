@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meshfocus/bench/party"
+	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
 )
@@ -114,32 +115,32 @@ func (s span) fault() error {
 
 // note writes a span down.
 func (m *match) note(s span) {
-	r := m.result
+	r, f := m.result, m.result.Figures
 	forwarded := float64(max(s.forwarded(), 1))
 	used := func(of func(rival.Usage) time.Duration) time.Duration { return of(s.then.usage) - of(s.before.usage) }
 	user := used(func(u rival.Usage) time.Duration { return u.User })
 	system := used(func(u rival.Usage) time.Duration { return u.System })
-	r.Seconds, r.Sent, r.Forwarded, r.Loss = s.seconds, s.counts.Sent, s.forwarded(), s.loss()
-	r.UserMicros, r.SystemMicros = micros(user)/forwarded, micros(system)/forwarded
-	r.P50Micros, r.P99Micros = micros(s.counts.Latency.Quantile(0.5)), micros(s.counts.Latency.Quantile(0.99))
-	if r.Told = s.before.told && s.then.told; r.Told {
+	f[report.Seconds], f[report.Sent], f[report.Forwarded], f[report.Loss] = s.seconds, float64(s.counts.Sent), float64(s.forwarded()), s.loss()
+	f[report.UserMicros], f[report.SystemMicros] = micros(user)/forwarded, micros(system)/forwarded
+	s.counts.Latency.Note(r)
+	if s.before.told && s.then.told {
 		all := float64(s.then.allocations - s.before.allocations)
-		r.Allocations = max(all-m.background*s.seconds, 0) / forwarded
+		f[report.Allocations] = max(all-m.background*s.seconds, 0) / forwarded
 	}
 	if m.alone > 0 {
-		r.MemoryKB = float64(int64(s.then.usage.Memory)-int64(m.alone)) / 1000 / float64(m.scenario.Subscribers)
+		f[report.MemoryKB] = float64(int64(s.then.usage.Memory)-int64(m.alone)) / 1000 / float64(m.scenario.Subscribers)
 	}
-	r.LateP99Micros = micros(s.counts.Lateness.Quantile(0.99))
-	r.Negotiated, r.Feedback = m.last.Negotiated(), float64(s.counts.Told)/s.seconds
-	if s.counts.Feigned > 0 && r.Loss <= scenario.MaxLoss { // else what was lost in truth comes again as well
-		r.Repaired = float64(s.counts.Repaired) / float64(s.counts.Feigned)
+	f[report.LateMicros] = micros(s.counts.Lateness.Quantile(0.99))
+	r.Negotiated, f[report.Feedback] = m.last.Negotiated(), float64(s.counts.Told)/s.seconds
+	if s.counts.Feigned > 0 && f[report.Loss] <= scenario.MaxLoss { // else what was lost in truth comes again as well
+		f[report.Repaired] = float64(s.counts.Repaired) / float64(s.counts.Feigned)
 	}
-	r.Skipped, r.Overflowed = s.counts.Skipped, s.then.overflows-s.before.overflows
+	f[report.Skipped], f[report.Overflowed] = float64(s.counts.Skipped), float64(s.then.overflows-s.before.overflows)
 	if s.cores > 0 {
 		whole := s.seconds * float64(s.cores)
 		idle, steal := s.then.cores.Idle-s.before.cores.Idle, s.then.cores.Steal-s.before.cores.Steal
-		r.Others = max(1-(idle+steal+user+system).Seconds()/whole, 0)
-		r.Steal = steal.Seconds() / whole
+		f[report.Others] = max(1-(idle+steal+user+system).Seconds()/whole, 0)
+		f[report.Steal] = steal.Seconds() / whole
 	}
 }
 

@@ -66,6 +66,25 @@ func (h *Histogram) Quantile(part float64) time.Duration {
 	return h.most
 }
 
+// steps are the parts of a spread: close where latencies are told apart.
+var steps = [...]float64{0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1}
+
+// Note writes the latencies of a round down: percentiles, and how they spread.
+// Without any it writes nothing.
+func (h *Histogram) Note(r *Round) {
+	if h.total == 0 {
+		return
+	}
+	at := func(part float64) float64 { return float64(h.Quantile(part)) / float64(time.Microsecond) }
+	for m, part := range map[Metric]float64{P50Micros: 0.5, P95Micros: 0.95, P99Micros: 0.99, P999Micros: 0.999} {
+		r.set(m, at(part))
+	}
+	r.Spread = nil
+	for _, part := range steps {
+		r.Spread = append(r.Spread, Point{part, at(part)})
+	}
+}
+
 // Clone gives a copy.
 func (h *Histogram) Clone() *Histogram {
 	c := *h

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -44,10 +45,10 @@ func TestHistogram_CountsWhatIsShort(t *testing.T) {
 // rounds makes rounds of processor times, ours and a rival's by turns.
 func rounds(ours, theirs []float64) (all []Round) {
 	for i := range ours {
-		all = append(all, Round{Scenario: "even", Rival: Ours, Number: i + 1, Forwarded: 1, UserMicros: ours[i]})
+		all = append(all, Round{Scenario: "even", Rival: Ours, Number: i + 1, Figures: Figures{Forwarded: 1, UserMicros: ours[i]}})
 	}
 	for i := range theirs {
-		all = append(all, Round{Scenario: "even", Rival: "livekit", Number: i + 1, Forwarded: 1, UserMicros: theirs[i]})
+		all = append(all, Round{Scenario: "even", Rival: "livekit", Number: i + 1, Figures: Figures{Forwarded: 1, UserMicros: theirs[i]}})
 	}
 	return all
 }
@@ -82,7 +83,7 @@ func TestTarget_Judges(t *testing.T) {
 	more := Target{Scenario: "core", Of: perSecond, Goal: 600, Least: 550, More: true}
 	second := Target{Scenario: "cores", Base: "core", Of: perSecond, Goal: 1.8, Least: 1.6, More: true}
 	core := func(scenario string, perSecond float64) Round {
-		return Round{Scenario: scenario, Rival: Ours, Number: 1, PerSecond: perSecond}
+		return Round{Scenario: scenario, Rival: Ours, Number: 1, Figures: Figures{PerSecond: perSecond}}
 	}
 	for _, c := range []struct {
 		name   string
@@ -117,14 +118,14 @@ func TestTargets_AreBoundedTheRightWayRound(t *testing.T) {
 func TestRead_ReadsWhatWasWritten(t *testing.T) {
 	var file bytes.Buffer
 	machine := Machine{Machine: "two cores", Place: "loopback"}
-	round := Round{At: "2026-11-21T22:00:00Z", Scenario: "even", Rival: Ours, Version: "1", Number: 1, UserMicros: 1.5, Told: true, Loss: 0.25}
+	round := Round{At: "2026-11-21T22:00:00Z", Scenario: "even", Rival: Ours, Version: "1", Number: 1, Figures: Figures{UserMicros: 1.5, Allocations: 0, Loss: 0.25}, Spread: []Point{{0.5, 12}}}
 	for _, value := range []any{machine, round} {
 		if err := Write(&file, value); err != nil {
 			t.Fatal(err)
 		}
 	}
 	machines, all, err := Read(&file)
-	if err != nil || len(machines) != 1 || machines[0] != machine || len(all) != 1 || all[0] != round {
+	if err != nil || len(machines) != 1 || machines[0] != machine || len(all) != 1 || !reflect.DeepEqual(all[0], round) {
 		t.Errorf("read %v and %v, %v", machines, all, err)
 	}
 	for _, text := range []string{"{", "{}\n", "[]"} {
@@ -141,7 +142,7 @@ func TestMerge_PairsNobodyOfTwoRuns(t *testing.T) {
 	if got := Ratio(all, "even", "livekit", micros); got.Rounds != 3 {
 		t.Errorf("%d pairs, want 3", got.Rounds)
 	}
-	if last := all[len(all)-1]; last != other || all[4].Number != 3 {
+	if last := all[len(all)-1]; !reflect.DeepEqual(last, other) || all[4].Number != 3 {
 		t.Errorf("%+v", all)
 	}
 }
@@ -151,7 +152,8 @@ func TestPrint_TellsEveryTarget(t *testing.T) {
 	all := rounds([]float64{1.4, 1.5, 1.3}, []float64{4, 4, 4})
 	all = append(all, Round{Scenario: "even", Rival: "janus", Number: 1, Invalid: "it fell over"})
 	for i := range all {
-		all[i].Others, all[i].Version = 0.3, "1"
+		all[i].Version = "1"
+		all[i].set(Others, 0.3)
 		if all[i].Rival == Ours {
 			all[i].Negotiated = "nack rtx"
 		}

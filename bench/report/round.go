@@ -3,56 +3,79 @@ package report
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
 
-// Round is what was measured of one server in one scenario. What does not
-// apply is 0 and left out.
+// Round is what was measured of one server, or whatever else is a target, in one
+// scenario.
 type Round struct {
 	At       string `json:"at"` // RFC 3339
 	Scenario string `json:"scenario"`
 	Rival    string `json:"rival"`
 	Version  string `json:"version"`
 	Number   int    `json:"round"` // from 1
+	Seed     uint64 `json:"seed,omitempty"`
 	// Invalid says why the round does not count: something else than the server
 	// was the limit, or it did not come about.
 	Invalid string `json:"invalid,omitempty"`
+	// Negotiated is what servers and subscribers agreed to: "nack rtx twcc".
+	Negotiated string `json:"negotiated,omitempty"`
+	// Figures has what was measured and nothing else: what is missing is not 0.
+	Figures Figures `json:"figures,omitempty"`
+	// Spread is how latencies spread: parts of 1, and how many µs they do not exceed.
+	Spread []Point `json:"spread,omitempty"`
+	// Course is figures over time, in seconds since the measurement began, by names
+	// that say what they are and in what: "latency p99 ms", "loss %".
+	Course map[string][]Point `json:"course,omitempty"`
+}
 
-	Seconds   float64 `json:"seconds,omitempty"`
-	Sent      uint64  `json:"sent,omitempty"`      // packets of all publishers
-	Forwarded uint64  `json:"forwarded,omitempty"` // as subscribers got them
-	Loss      float64 `json:"loss,omitempty"`      // part of 1
+// Figures are values by their metric.
+type Figures map[Metric]float64
 
-	UserMicros   float64 `json:"user_us,omitempty"`   // processor time of a forwarded packet
-	SystemMicros float64 `json:"system_us,omitempty"` // in the kernel, to the receiver's socket
-	P50Micros    float64 `json:"p50_us,omitempty"`    // from publisher to subscriber
-	P99Micros    float64 `json:"p99_us,omitempty"`
-	MemoryKB     float64 `json:"memory_kB,omitempty"`          // resident, 1000 bytes, of one subscriber
-	Allocations  float64 `json:"allocations,omitempty"`        // of a forwarded packet
-	Told         bool    `json:"allocations_told,omitempty"`   // somebody told the line above
-	PerSecond    float64 `json:"packets_per_second,omitempty"` // the most without loss
+// Point is a point of a curve.
+type Point [2]float64
 
-	// Negotiated is what servers and subscribers agreed to: "nack rtx twcc". Of
-	// what subscribers took for lost the part Repaired came again; Feedback is
-	// datagrams of RTCP that parties sent in a second.
-	Negotiated string  `json:"negotiated,omitempty"`
-	Repaired   float64 `json:"repaired,omitempty"`
-	Feedback   float64 `json:"feedback_per_second,omitempty"`
-
-	// How the generator did: bursts that left later than due, packets that it
-	// could not send, datagrams that its sockets had no room for.
-	LateP99Micros float64 `json:"generator_late_p99_us"`
-	Skipped       uint64  `json:"generator_skipped"`
-	Overflowed    uint64  `json:"generator_overflowed"`
-	// What the cores of the server did, parts of 1: for others, and not at all
-	// because the hypervisor took them.
-	Others float64 `json:"core_others"`
-	Steal  float64 `json:"core_steal"`
+// Has gives a figure, and whether it was measured.
+func (r Round) Has(m Metric) (value float64, ok bool) {
+	value, ok = r.Figures[m]
+	return value, ok
 }
 
 // Micros is the processor time of a forwarded packet.
-func (r Round) Micros() float64 { return r.UserMicros + r.SystemMicros }
+func (r Round) Micros() float64 { return r.Figures[UserMicros] + r.Figures[SystemMicros] }
+
+// UnmarshalJSON reads a round; one of before figures had a place of their own, too.
+func (r *Round) UnmarshalJSON(data []byte) error {
+	type plain Round
+	if err := json.Unmarshal(data, (*plain)(r)); err != nil || r.Figures != nil {
+		return err
+	}
+	var all map[string]any
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	for _, meaning := range meanings {
+		if value, ok := all[string(meaning.Metric)].(float64); ok {
+			r.set(meaning.Metric, value)
+		}
+	}
+	if told, _ := all["allocations_told"].(bool); told {
+		r.set(Allocations, r.Figures[Allocations])
+	}
+	if _, ok := r.Has(Forwarded); ok {
+		r.set(Loss, r.Figures[Loss])
+	}
+	return nil
+}
+
+func (r *Round) set(m Metric, value float64) {
+	if r.Figures == nil {
+		r.Figures = make(Figures)
+	}
+	r.Figures[m] = value
+}
 
 // Machine names what rounds were measured on; it is the first line.
 type Machine struct {
@@ -75,18 +98,16 @@ func Write(w io.Writer, value any) error {
 func Read(r io.Reader) (machines []Machine, rounds []Round, err error) {
 	lines := bufio.NewScanner(r)
 	for number := 1; lines.Scan(); number++ {
-		var either struct {
-			Machine
-			Round
-		}
-		if err := json.Unmarshal(lines.Bytes(), &either); err != nil {
+		var machine Machine
+		var round Round
+		if err := errors.Join(json.Unmarshal(lines.Bytes(), &machine), json.Unmarshal(lines.Bytes(), &round)); err != nil {
 			return nil, nil, fmt.Errorf("line %d: %w", number, err)
 		}
 		switch {
-		case either.Machine.Machine != "":
-			machines = append(machines, either.Machine)
-		case either.Round.Scenario != "":
-			rounds = append(rounds, either.Round)
+		case machine.Machine != "":
+			machines = append(machines, machine)
+		case round.Scenario != "":
+			rounds = append(rounds, round)
 		default:
 			return nil, nil, fmt.Errorf("line %d: neither a machine nor a round", number)
 		}

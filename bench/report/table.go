@@ -35,8 +35,8 @@ const disturbed = 0.05
 func others(rounds []Round) Estimate {
 	var parts []float64
 	for _, r := range rounds {
-		if r.Forwarded > 0 {
-			parts = append(parts, r.Others)
+		if part, ok := r.Has(Others); ok {
+			parts = append(parts, part)
 		}
 	}
 	return estimate(parts)
@@ -65,21 +65,19 @@ func printScenarios(w io.Writer, rounds []Round) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "case\tserver\trounds\tµs/packet\tspread\tuser\tsystem\tp50\tp99\tloss\tmost/s\tkB/subscriber\tothers on the core")
 	for _, key := range keys(rounds) {
-		figure := func(of func(Round) float64) Estimate {
-			return Figure(rounds, key[0], key[1], func(r Round) (float64, bool) { return of(r), true })
-		}
-		cost := figure(Round.Micros)
+		figure := func(m Metric) float64 { return Figure(rounds, key[0], key[1], By(m)).Median }
+		cost := Figure(rounds, key[0], key[1], func(r Round) (float64, bool) { return r.Micros(), true })
 		low, high := spread(rounds, key[0], key[1], Round.Micros)
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%.3f %%\t%s\t%s\t%.1f %%\n", key[0], key[1], cost.Rounds,
 			plain(cost.Median, 2), apart(low, high),
-			plain(figure(func(r Round) float64 { return r.UserMicros }).Median, 2),
-			plain(figure(func(r Round) float64 { return r.SystemMicros }).Median, 2),
-			plain(figure(func(r Round) float64 { return r.P50Micros }).Median, 0),
-			plain(figure(func(r Round) float64 { return r.P99Micros }).Median, 0),
-			100*figure(func(r Round) float64 { return r.Loss }).Median,
-			plain(figure(func(r Round) float64 { return r.PerSecond }).Median, 0),
-			plain(figure(func(r Round) float64 { return r.MemoryKB }).Median, 0),
-			100*figure(func(r Round) float64 { return r.Others }).Median)
+			plain(figure(UserMicros), 2),
+			plain(figure(SystemMicros), 2),
+			plain(figure(P50Micros), 0),
+			plain(figure(P99Micros), 0),
+			100*figure(Loss),
+			plain(figure(PerSecond), 0),
+			plain(figure(MemoryKB), 0),
+			100*figure(Others))
 	}
 	_ = table.Flush() // whoever reads has gone
 }

@@ -49,7 +49,7 @@ func TestCompare_MeasuresOursAndPion(t *testing.T) {
 			t.Logf("%s: %s", r.Rival, r.Invalid)
 			continue
 		}
-		if r.Invalid != "" || r.Forwarded == 0 || r.P99Micros == 0 || !r.Told || r.Version == "" {
+		if _, told := r.Has(report.Allocations); r.Invalid != "" || r.Figures[report.Forwarded] == 0 || r.Figures[report.P99Micros] == 0 || !told || r.Version == "" {
 			t.Errorf("%s: %+v", r.Rival, r)
 		}
 	}

@@ -1,0 +1,124 @@
+package report
+
+import "slices"
+
+// Metric is a figure of a round, as files name it. Units stand in the names.
+type Metric string
+
+// The metrics. Parts are of 1.
+const (
+	Seconds   Metric = "seconds"   // measured
+	Sent      Metric = "sent"      // packets of all publishers
+	Forwarded Metric = "forwarded" // packets, as subscribers got them
+	Loss      Metric = "loss"      // part that did not arrive
+
+	// Of servers that forward.
+	UserMicros   Metric = "user_us"   // processor time of a forwarded packet
+	SystemMicros Metric = "system_us" // the same in the kernel, to the receiver's socket
+	MemoryKB     Metric = "memory_kB" // resident, 1000 bytes, of one subscriber
+	Allocations  Metric = "allocations"
+	PerSecond    Metric = "packets_per_second" // the most that arrive without loss
+	Repaired     Metric = "repaired"           // part of what was asked for that came again
+	Feedback     Metric = "feedback_per_second"
+
+	// Latency, one way, of whatever a scenario sends: packets, messages.
+	P50Micros  Metric = "p50_us"
+	P95Micros  Metric = "p95_us"
+	P99Micros  Metric = "p99_us"
+	P999Micros Metric = "p999_us"
+
+	// Of who joins and looks.
+	JoinMillis       Metric = "join_ms"        // median from asking to media that can flow
+	FirstFrameMillis Metric = "first_frame_ms" // median from asking to the first picture
+	Freezes          Metric = "freezes_per_minute"
+	Frozen           Metric = "frozen" // part of the time
+	Layer            Metric = "layer"  // mean of what was shown, 0 the smallest
+
+	// Of meshes.
+	ConnectedMillis Metric = "connected_ms" // from the first join until all pairs are
+	PairMillis      Metric = "pair_ms"      // median from seeing a member to its connection
+	Messages        Metric = "messages_per_pair"
+	MessageBytes    Metric = "bytes_per_pair"
+	PartyMB         Metric = "party_MB" // heap and stacks of a participant
+	PartyCPU        Metric = "party_cpu"
+
+	// Of homeservers.
+	Delivered Metric = "messages_per_second"
+
+	// How the generator did, and what the servers' cores did besides.
+	LateMicros Metric = "generator_late_p99_us"
+	Skipped    Metric = "generator_skipped"
+	Overflowed Metric = "generator_overflowed"
+	Others     Metric = "core_others"
+	Steal      Metric = "core_steal"
+)
+
+// Meaning says how a Metric is shown.
+type Meaning struct {
+	Metric Metric
+	Says   string // in a table: "p99 ms"
+	// Times is what a value is multiplied with to be shown, Digits those behind its point.
+	Times  float64
+	Digits int
+	// Better tells which way is better, Neither where none is.
+	Better Better
+}
+
+// Better is which way a figure is to go.
+type Better int8
+
+// The ways.
+const (
+	Neither Better = iota
+	Less
+	More
+)
+
+// meanings is in the order in which tables show them.
+var meanings = []Meaning{
+	{JoinMillis, "join ms", 1, 0, Less},
+	{FirstFrameMillis, "first frame ms", 1, 0, Less},
+	{ConnectedMillis, "all connected ms", 1, 0, Less},
+	{PairMillis, "pair ms", 1, 0, Less},
+	{Messages, "messages/pair", 1, 1, Less},
+	{MessageBytes, "kB/pair", 1e-3, 1, Less},
+	{Delivered, "messages/s", 1, 0, More},
+	{UserMicros, "user µs/packet", 1, 2, Less},
+	{SystemMicros, "system µs/packet", 1, 2, Less},
+	{P50Micros, "p50 ms", 1e-3, 2, Less},
+	{P95Micros, "p95 ms", 1e-3, 2, Less},
+	{P99Micros, "p99 ms", 1e-3, 2, Less},
+	{P999Micros, "p99.9 ms", 1e-3, 2, Less},
+	{Loss, "loss %", 100, 3, Less},
+	{Repaired, "repaired %", 100, 0, More},
+	{Freezes, "freezes/min", 1, 2, Less},
+	{Frozen, "frozen %", 100, 2, Less},
+	{Layer, "layer", 1, 2, More},
+	{PerSecond, "most packets/s", 1, 0, More},
+	{MemoryKB, "kB/subscriber", 1, 0, Less},
+	{PartyMB, "MB/party", 1, 1, Less},
+	{PartyCPU, "core %/party", 100, 1, Less},
+	{Allocations, "allocations/packet", 1, 3, Less},
+	{Sent, "sent", 1, 0, Neither},
+	{Forwarded, "forwarded", 1, 0, Neither},
+	{Feedback, "feedback/s", 1, 0, Neither},
+	{Seconds, "measured s", 1, 1, Neither},
+	{LateMicros, "generator late p99 ms", 1e-3, 2, Neither},
+	{Skipped, "generator skipped", 1, 0, Neither},
+	{Overflowed, "generator overflowed", 1, 0, Neither},
+	{Others, "others on the core %", 100, 1, Neither},
+	{Steal, "steal %", 100, 1, Neither},
+}
+
+// Meanings gives all of them, in the order of tables.
+func Meanings() []Meaning { return slices.Clone(meanings) }
+
+// MeaningOf gives that of a metric; of one that is unknown, its name.
+func MeaningOf(m Metric) Meaning {
+	for _, meaning := range meanings {
+		if meaning.Metric == m {
+			return meaning
+		}
+	}
+	return Meaning{Metric: m, Says: string(m), Times: 1, Digits: 2}
+}
