@@ -110,7 +110,7 @@ func tell(r report.Round) string {
 		}
 	}
 	has := func(m report.Metric) bool { return r.Figures[m] > 0 }
-	part(r.Micros() > 0, "%.2f µs/packet (%.2f user, %.2f system)", r.Micros(), r.Figures[report.UserMicros], r.Figures[report.SystemMicros])
+	part(has(report.CPUMicros), "%.2f µs/packet (%.2f user, %.2f system)", r.Figures[report.CPUMicros], r.Figures[report.UserMicros], r.Figures[report.SystemMicros])
 	part(has(report.PerSecond), "%.0f packets/s", r.Figures[report.PerSecond])
 	part(has(report.P99Micros), "p50 %.0f µs, p99 %.0f µs", r.Figures[report.P50Micros], r.Figures[report.P99Micros])
 	part(has(report.MemoryKB), "%.0f kB a subscriber", r.Figures[report.MemoryKB])

@@ -122,6 +122,7 @@ func (m *match) note(s span) {
 	system := used(func(u rival.Usage) time.Duration { return u.System })
 	f[report.Seconds], f[report.Sent], f[report.Forwarded], f[report.Loss] = s.seconds, float64(s.counts.Sent), float64(s.forwarded()), s.loss()
 	f[report.UserMicros], f[report.SystemMicros] = micros(user)/forwarded, micros(system)/forwarded
+	f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
 	s.counts.Latency.Note(r)
 	if s.before.told && s.then.told {
 		all := float64(s.then.allocations - s.before.allocations)

@@ -45,10 +45,10 @@ func TestHistogram_CountsWhatIsShort(t *testing.T) {
 // rounds makes rounds of processor times, ours and a rival's by turns.
 func rounds(ours, theirs []float64) (all []Round) {
 	for i := range ours {
-		all = append(all, Round{Scenario: "even", Rival: Ours, Number: i + 1, Figures: Figures{Forwarded: 1, UserMicros: ours[i]}})
+		all = append(all, Round{Scenario: "even", Rival: Ours, Number: i + 1, Figures: Figures{Forwarded: 1, CPUMicros: ours[i]}})
 	}
 	for i := range theirs {
-		all = append(all, Round{Scenario: "even", Rival: "livekit", Number: i + 1, Figures: Figures{Forwarded: 1, UserMicros: theirs[i]}})
+		all = append(all, Round{Scenario: "even", Rival: "livekit", Number: i + 1, Figures: Figures{Forwarded: 1, CPUMicros: theirs[i]}})
 	}
 	return all
 }

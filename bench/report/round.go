@@ -43,9 +43,6 @@ func (r Round) Has(m Metric) (value float64, ok bool) {
 	return value, ok
 }
 
-// Micros is the processor time of a forwarded packet.
-func (r Round) Micros() float64 { return r.Figures[UserMicros] + r.Figures[SystemMicros] }
-
 // UnmarshalJSON reads a round; one of before figures had a place of their own, too.
 func (r *Round) UnmarshalJSON(data []byte) error {
 	type plain Round
@@ -63,6 +60,9 @@ func (r *Round) UnmarshalJSON(data []byte) error {
 	}
 	if told, _ := all["allocations_told"].(bool); told {
 		r.set(Allocations, r.Figures[Allocations])
+	}
+	if user, ok := r.Has(UserMicros); ok {
+		r.set(CPUMicros, user+r.Figures[SystemMicros])
 	}
 	if _, ok := r.Has(Forwarded); ok {
 		r.set(Loss, r.Figures[Loss])

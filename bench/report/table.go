@@ -66,8 +66,8 @@ func printScenarios(w io.Writer, rounds []Round) {
 	fmt.Fprintln(table, "case\tserver\trounds\tµs/packet\tspread\tuser\tsystem\tp50\tp99\tloss\tmost/s\tkB/subscriber\tothers on the core")
 	for _, key := range keys(rounds) {
 		figure := func(m Metric) float64 { return Figure(rounds, key[0], key[1], By(m)).Median }
-		cost := Figure(rounds, key[0], key[1], func(r Round) (float64, bool) { return r.Micros(), true })
-		low, high := spread(rounds, key[0], key[1], Round.Micros)
+		cost := Figure(rounds, key[0], key[1], micros)
+		low, high := spread(rounds, key[0], key[1], CPUMicros)
 		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%.3f %%\t%s\t%s\t%.1f %%\n", key[0], key[1], cost.Rounds,
 			plain(cost.Median, 2), apart(low, high),
 			plain(figure(UserMicros), 2),
@@ -98,12 +98,12 @@ func order(rounds []Round, scenario string) string {
 	return fmt.Sprintf("%08d", slices.IndexFunc(rounds, func(r Round) bool { return r.Scenario == scenario }))
 }
 
-func spread(rounds []Round, scenario, rival string, of func(Round) float64) (low, high float64) {
+func spread(rounds []Round, scenario, rival string, of Metric) (low, high float64) {
 	for _, r := range rounds {
 		if !counts(r, scenario, rival) {
 			continue
 		}
-		value := of(r)
+		value := r.Figures[of]
 		if low == 0 || value < low {
 			low = value
 		}

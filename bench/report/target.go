@@ -73,10 +73,10 @@ func across(rounds []Round, scenario, base string, of Of) Estimate {
 }
 
 // The figures.
-func micros(r Round) (float64, bool)    { return r.Micros(), r.Figures[Forwarded] > 0 && r.Micros() > 0 }
+func micros(r Round) (float64, bool)    { return r.Has(CPUMicros) }
 func perSecond(r Round) (float64, bool) { return r.Figures[PerSecond] / 1000, r.Figures[PerSecond] > 0 }
 func perProcessor(r Round) (float64, bool) { // parties share the second core
-	return 1e6 / r.Micros(), r.Figures[PerSecond] > 0 && r.Micros() > 0
+	return 1e6 / r.Figures[CPUMicros], r.Figures[PerSecond] > 0 && r.Figures[CPUMicros] > 0
 }
 
 // By gives the figure of a metric, where it was measured.

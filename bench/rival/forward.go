@@ -63,8 +63,8 @@ func commit(info *debug.BuildInfo) string {
 // Start starts the verb.
 func (f Forward) Start(ctx context.Context, place Place, options Options) (Server, error) {
 	listen := net.JoinHostPort(place.Address.String(), strconv.Itoa(port))
-	p, err := start(place, f.Title, nil, f.Program, f.Verb, "-listen", listen,
-		"-tick", options.Tick.String(), "-lanes", strconv.Itoa(max(options.Lanes, 1)))
+	p, err := start(place, f.Title, nil, f.Program, f.Verb, "--listen", listen,
+		"--tick", options.Tick.String(), "--lanes", strconv.Itoa(max(options.Lanes, 1)))
 	if err != nil {
 		return nil, err
 	}

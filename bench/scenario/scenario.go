@@ -1,13 +1,13 @@
-// Package scenario is situations in which servers are measured, as data: who
-// publishes how much, who receives it, and what is looked at. Pure: nothing
-// here runs anything.
+// Package scenario is situations in which servers, meshes and homeservers are
+// measured, as data: who publishes how much, who receives it, what happens
+// meanwhile, and what is looked at. Pure: nothing here runs anything.
 //
-// Rates are packets a second, of one publisher unless it says otherwise.
+// A scenario is a YAML document (Parse); the library holds those that come with
+// the program, and says of each what it stands for. Rates are packets a second,
+// of one publisher unless it says otherwise.
 package scenario
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"meshfocus/focus/transport/srtp"
@@ -24,39 +24,101 @@ const (
 	Capacity Kind = "capacity"
 	// Memory: what a subscriber takes.
 	Memory Kind = "memory"
+	// Call: what people see and hear of each other: how soon, how late, how whole.
+	Call Kind = "call"
+	// Mesh: participants who connect each with each.
+	Mesh Kind = "mesh"
+	// Messages: to-device messages by way of a homeserver.
+	Messages Kind = "messages"
+	// Storm: devices that join a room of a homeserver at once.
+	Storm Kind = "storm"
 )
 
 // MaxLoss is how much a server may lose and still count as keeping up.
 const MaxLoss = 0.001
 
-// Scenario is one situation. Every subscriber receives from every publisher.
+// Scenario is one situation. In the kinds of servers that forward every
+// subscriber receives from every publisher.
 type Scenario struct {
-	Name string
-	Says string // in a table: "1 → 50, 100 k/s, even"
-	Kind Kind
+	Name string `yaml:"name"`
+	// Says is the situation in a few words, for tables: "1 → 50, 100 k/s, even";
+	// StandsFor whom it matters to, in a sentence.
+	Says      string `yaml:"says"`
+	StandsFor string `yaml:"stands-for"`
+	Kind      Kind   `yaml:"kind"`
+	// Rivals are whom to measure besides ours, where nobody is named.
+	Rivals []string `yaml:"rivals"`
 
-	Publishers, Subscribers int
+	Publishers  int `yaml:"publishers"`
+	Subscribers int `yaml:"subscribers"`
 	// Rate is that of each publisher, in bursts of so many packets that leave
-	// together; of a search for the capacity, where it begins.
-	Rate  float64
-	Burst int
-	// Profile is the only one that parties offer.
-	Profile srtp.Profile
+	// together; of a search for the capacity, where it begins; of Messages, those
+	// of all devices together.
+	Rate  float64 `yaml:"rate"`
+	Burst int     `yaml:"burst"`
+	// Cipher is the only one that parties offer.
+	Cipher Cipher `yaml:"cipher"`
 	// Tick is for servers that can gather what leaves for so long at most; 0 is as
 	// they come, below 0 lets everything leave at once.
-	Tick time.Duration
+	Tick Tick `yaml:"tick"`
 	// Lanes is how many cores the server has.
-	Lanes int
+	Lanes int `yaml:"lanes"`
 	// Sample lets parties receive one packet in so many, where receiving all
 	// would be what limits; 0 is all.
-	Sample int
+	Sample int `yaml:"sample"`
 	// Layers is how many encodings each publisher sends, each at half the rate of
 	// the next, the last at Rate; subscribers are spread over them. 0 is one.
-	Layers int
+	Layers int `yaml:"layers"`
 	// Lose is the part of what arrives that subscribers ask for again.
-	Lose float64
-	// Rivals are whom to measure besides ours.
-	Rivals []string
+	Lose float64 `yaml:"lose"`
+
+	// Codec is what publishers of a Call send, with sound in Opus.
+	Codec string `yaml:"codec"`
+	// Leave is how often a subscriber of a Call, or a party of a Mesh, leaves and another joins; Speak how often
+	// another speaks, and Change how often subscribers want another layer. 0 is never.
+	Leave  time.Duration `yaml:"leave"`
+	Speak  time.Duration `yaml:"speak"`
+	Change time.Duration `yaml:"change"`
+	// Path is what lies between server and subscribers of a Call, or between the
+	// parties of a Mesh, from so long after the beginning on; nil is nothing.
+	Path []Stretch `yaml:"path"`
+
+	// Parties of a Mesh, Devices of Messages and Storm.
+	Parties int `yaml:"parties"`
+	Devices int `yaml:"devices"`
+	// Delay is by how much each request to the homeserver is late.
+	Delay time.Duration `yaml:"delay"`
+}
+
+// Stretch is what a path is like from an instant on.
+type Stretch struct {
+	From time.Duration `yaml:"from"`
+	// Bandwidth is bit/s of IP packets, 0 without bound; Delay one way; Loss a part
+	// of 1, at random; Queue how long a packet may wait.
+	Bandwidth int64         `yaml:"bandwidth"`
+	Delay     time.Duration `yaml:"delay"`
+	Loss      float64       `yaml:"loss"`
+	Queue     time.Duration `yaml:"queue"`
+}
+
+// Tick is a time, or "off", which is below 0.
+type Tick time.Duration
+
+// Cipher is the name of a protection profile of SRTP.
+type Cipher string
+
+// The ciphers, by names for people.
+const (
+	GCM Cipher = "aes-gcm"
+	CM  Cipher = "aes-cm"
+)
+
+// Profile gives the one of SRTP.
+func (c Cipher) Profile() srtp.Profile {
+	if c == CM {
+		return srtp.AES128CMSHA1
+	}
+	return srtp.AES128GCM
 }
 
 // Streams is how many subscribers receive altogether: copies of each packet,
@@ -74,94 +136,4 @@ func (s Scenario) Total() float64 {
 		total += s.Rate * float64(s.Publishers) / float64(int(1)<<below)
 	}
 	return total
-}
-
-// All gives the scenarios of the comparison.
-func All() []Scenario {
-	fan := Scenario{
-		Kind: Cost, Publishers: 1, Subscribers: 50, Rate: 2000, Burst: 1, Profile: srtp.AES128GCM, Lanes: 1,
-		Lose: 0.001, Rivals: []string{"livekit"},
-	}
-	with := func(change func(*Scenario)) Scenario {
-		s := fan
-		change(&s)
-		return s
-	}
-	return []Scenario{
-		with(func(s *Scenario) {
-			s.Name, s.Says = "even", "1 → 50, 100 k/s, even"
-			s.Rivals = []string{"livekit", "janus", "pion"}
-		}),
-		with(func(s *Scenario) { s.Name, s.Says, s.Burst = "bursts", "1 → 50, 100 k/s, bursts of 8", 8 }),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Tick = "at-once", "1 → 50, 100 k/s, even, tick off", -1
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Rate = "slow", "1 → 50, 12.5 k/s, even", 250
-			s.Rivals = []string{"livekit", "janus"} // Janus keeps up with this
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Rate = "meeting", "8 × 8 at 250/s, tick 5 ms", 250
-			s.Publishers, s.Subscribers, s.Tick = 8, 8, 5*time.Millisecond
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Profile = "cm", "1 → 50, 100 k/s, AES_CM", srtp.AES128CMSHA1
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Lose = "lossy", "1 → 50, 100 k/s, even, 2 % lost", 0.02
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Layers = "layers", "3 layers → 50, 59 k/s, even", 3
-			s.Rivals = []string{"livekit", "janus"}
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Kind = "core", "most packets of one core, 1 → 50, bursts of 8", Capacity
-			s.Rate, s.Burst, s.Sample = 3000, 8, 64
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Kind = "cores", "most packets of two cores, 2 → 50, bursts of 8", Capacity
-			s.Rate, s.Burst, s.Sample, s.Lanes, s.Publishers, s.Rivals = 3000, 8, 64, 2, 2, nil
-		}),
-		with(func(s *Scenario) {
-			s.Name, s.Says, s.Kind = "memory", "1 → 200, 25/s", Memory
-			s.Subscribers, s.Rate = 200, 25
-		}),
-	}
-}
-
-// Smoke is a scenario that measures nothing: whether everything can be started.
-func Smoke() Scenario {
-	return Scenario{
-		Name: "smoke", Says: "2 → 3, 540/s, whether it works", Kind: Cost, Publishers: 2, Subscribers: 3, Rate: 90, Burst: 1,
-		Profile: srtp.AES128GCM, Lanes: 1, Lose: 0.01, Rivals: []string{"livekit", "janus", "pion"},
-	}
-}
-
-// Select gives the scenarios of a list of names with commas: all if it is empty,
-// Smoke only by its name.
-func Select(names string) ([]Scenario, error) {
-	if names == "" {
-		return All(), nil
-	}
-	all := append(All(), Smoke())
-	var chosen []Scenario
-	for name := range strings.SplitSeq(names, ",") {
-		found := false
-		for _, s := range all {
-			if s.Name == strings.TrimSpace(name) {
-				chosen, found = append(chosen, s), true
-			}
-		}
-		if !found {
-			return nil, fmt.Errorf("there is no case %q; there are %s", name, strings.Join(namesOf(all), ", "))
-		}
-	}
-	return chosen, nil
-}
-
-func namesOf(all []Scenario) (names []string) {
-	for _, s := range all {
-		names = append(names, s.Name)
-	}
-	return names
 }

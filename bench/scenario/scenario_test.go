@@ -1,35 +1,114 @@
 package scenario
 
 import (
+	"errors"
+	"io/fs"
+	"math"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
+
+	"meshfocus/focus/transport/srtp"
 )
 
 func TestSelect_GivesThoseThatAreNamed(t *testing.T) {
-	if got, err := Select(""); err != nil || len(got) != len(All()) {
+	if got, err := Select(""); err != nil || len(got) != len(Comparison()) || len(got) == 0 {
 		t.Errorf("without names: %d, %v", len(got), err)
 	}
 	got, err := Select("core, even")
 	if err != nil || len(got) != 2 || got[0].Name != "core" || got[1].Name != "even" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if _, err := Select("even,odd"); err == nil {
-		t.Error("a case that does not exist was found")
+	if _, err := Select("even,odd"); err == nil || !strings.Contains(err.Error(), "even, bursts") {
+		t.Errorf("a scenario that does not exist: %v", err)
+	}
+	if _, err := Select("./none.yaml"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that does not exist: %v", err)
 	}
 }
 
-func TestAll_IsWhatTheTargetsSpeakOf(t *testing.T) {
-	for _, s := range All() {
+func TestLibrary_IsWhatTheTargetsSpeakOf(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, s := range Library() {
 		total := s.Total()
 		want := map[string]float64{"even": 100_000, "bursts": 100_000, "slow": 12_500, "meeting": 16_000, "cm": 100_000}[s.Name]
 		if want != 0 && total != want {
 			t.Errorf("%s: %v packets a second altogether, want %v", s.Name, total, want)
 		}
-		if s.Sample&(s.Sample-1) != 0 || s.Says == "" || s.Lanes < 1 || !s.Profile.Known() {
-			t.Errorf("%+v cannot be", s)
+		if s.Says == "" || !strings.HasSuffix(s.StandsFor, ".") || len(s.StandsFor) < 40 || seen[s.Name] {
+			t.Errorf("%s: %q, %q", s.Name, s.Says, s.StandsFor)
+		}
+		seen[s.Name] = true
+	}
+	for _, name := range []string{"even", "at-once", "bursts", "slow", "meeting", "cm", "core", "cores", "memory", Smoke} {
+		if !seen[name] {
+			t.Errorf("there is no %s", name)
 		}
 	}
+}
+
+const whole = `name: mine
+says: 2 → 3
+stands-for: A test.
+kind: cost
+publishers: 2
+subscribers: 3
+rate: 90
+tick: off
+`
+
+func TestParse_ReadsAScenario(t *testing.T) {
+	s, err := Parse("mine.yaml", []byte(whole))
+	if err != nil || s.Publishers != 2 || s.Rate != 90 || s.Tick >= 0 || s.Burst != 1 || s.Cipher.Profile() != srtp.AES128GCM {
+		t.Errorf("%+v, %v", s, err)
+	}
+	s, err = Parse("mine.yaml", []byte("name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: av1\nleave: 5s\npath:\n  - {from: 0s, bandwidth: 3000000, delay: 20ms}\n  - {from: 10s, bandwidth: 800000, loss: 0.02, queue: 300ms}\n"))
+	if err != nil || len(s.Path) != 2 || s.Path[1].Queue != 300*time.Millisecond || s.Leave != 5*time.Second {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestParse_SaysWhereAndWhy(t *testing.T) {
+	for _, c := range []struct{ change, to, want string }{
+		{"kind: cost", "kind: cots", `mine.yaml:4:1: kind: "cots" is none; there are call, capacity, cost`},
+		{"kind: cost\n", "", "mine.yaml:1:1: kind"},
+		{"rate: 90\n", "", "mine.yaml:1:1: rate: is missing; a scenario of kind cost has"},
+		{"rate: 90", "rate: ninety", "mine.yaml:7:7: "},
+		{"rate: 90", "rate: .nan", "mine.yaml:7:1: rate: "},
+		{"rate: 90", "rate: -1", "mine.yaml:7:1: rate: -1 is not from 0.1 to 1e+06"},
+		{"rate: 90", "rate: 90\ndevices: 3", "mine.yaml:8:1: devices: one of kind cost has none"},
+		{"rate: 90", "rate: 90\nratio: 3", "mine.yaml:8:1: "},
+		{"tick: off", "tick: soon", "mine.yaml:8:"},
+		{"tick: off", "cipher: rot13", `mine.yaml:8:1: cipher: "rot13" is none`},
+		{"tick: off", "  tick: [", "mine.yaml:"},
+		{"name: mine", "name: a b", "mine.yaml:1:1: name"},
+		{"name: mine", "name: mine\nname: mine", "mine.yaml:2:1: "},
+		{whole, "- a", "mine.yaml:1:1: it has to be members"},
+		{whole, "", "mine.yaml:1:1: it has to be members"},
+	} {
+		_, err := Parse("mine.yaml", []byte(strings.Replace(whole, c.change, c.to, 1)))
+		if !errors.Is(err, ErrScenario) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want %s", c.to, err, c.want)
+		}
+	}
+}
+
+func FuzzParse_GivesAScenarioOrALine(f *testing.F) {
+	for _, b := range Library() {
+		f.Add([]byte(b.Text))
+	}
+	f.Add([]byte("name: x\nstands-for: y\nkind: mesh\nparties: 4\npath: [{from: 0s, loss: .inf}]"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Parse("fuzz.yaml", text)
+		switch {
+		case err != nil && (!errors.Is(err, ErrScenario) || strings.Contains(err.Error(), "\n")):
+			t.Errorf("%q", err)
+		case err == nil && (s.Name == "" || needed[s.Kind] == nil || s.Publishers < 0 || math.IsNaN(s.Total())):
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 // TestSearch_FindsWhatAServerKeepsUpWith: of a server that keeps up with

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"meshfocus/bench/congestion/bubble"
 	"meshfocus/bench/congestion/table"
@@ -36,33 +37,28 @@ type trial struct {
 	workers            int
 }
 
-const bweHelp = `usage: meshbench bwe [flags]
-       meshbench bwe replay [flags] FILE
-       meshbench bwe real [flags]
-
-Plays ours and others on simulated paths, and judges ours by the goals. Cases and
-metrics: docs/bwe.md. It ends with 1 if a bar for the worst seed is lost.
-
-  meshbench bwe                               everything; what make bwe does
-  meshbench bwe -html bwe.html                with the curves, to look at offline
-  meshbench bwe -case 5.1,bloat -with ours    while working on the estimator
-  meshbench bwe -case 5.1 -figures            all figures, a line for each run
-  meshbench bwe -with ours -lost pictures     a picture of the worst run behind each lost bar
-  meshbench bwe -case 5.1 -with ours -record traces
-  meshbench bwe replay traces/ours-5.1-1-0.trace
-
-`
-
-// estimate plays cases of bench/congestion.
-func estimate(ctx context.Context, arguments []string) error {
-	if len(arguments) > 0 && arguments[0] == "replay" {
-		return replay(ctx, arguments[1:])
-	}
-	if len(arguments) > 0 && arguments[0] == "real" {
-		return inRealTime(arguments[1:])
-	}
+func newBWE() *cobra.Command {
 	var q trial
-	flags := flag.NewFlagSet("bwe", flag.ContinueOnError)
+	c := &cobra.Command{
+		Use: "bwe", Short: "Play estimators of bandwidth on simulated paths, and judge them",
+		Long: `Plays ours and others on simulated paths, and judges ours by the goals. Cases and
+metrics: docs/bwe.md. It ends with 1 if a bar for the worst seed is lost.`,
+		Example: `  meshbench bwe                                 everything; what make bwe does
+  meshbench bwe --html bwe.html                 with the curves, to look at offline
+  meshbench bwe --case 5.1,bloat --with ours    while working on the estimator
+  meshbench bwe --case 5.1 --figures            all figures, a line for each run
+  meshbench bwe --with ours --lost pictures     a picture of the worst run behind each lost bar
+  meshbench bwe --case 5.1 --with ours --record traces
+  meshbench bwe replay traces/ours-5.1-1-0.trace`,
+		RunE: func(c *cobra.Command, _ []string) error { return q.estimate(c.Context()) },
+	}
+	c.Args = func(c *cobra.Command, arguments []string) error {
+		if len(arguments) > 0 {
+			return fmt.Errorf("bwe: %q is no verb and no flag; --help lists them", arguments[0])
+		}
+		return nil
+	}
+	flags := c.Flags()
 	flags.StringVar(&q.cases, "case", "", "cases, with commas; all without, but for those that repeat others")
 	flags.StringVar(&q.controllers, "with", "ours,nada,gcc,pion", "who is played, with commas: pion is ours in Pion, bucket ours behind a leaky bucket")
 	flags.Uint64Var(&q.first, "first", 1, "the first seed: who tunes something judges it with seeds it was not tuned on")
@@ -77,18 +73,14 @@ func estimate(ctx context.Context, arguments []string) error {
 	flags.BoolVar(&q.figures, "figures", false, "print all figures, a line for each run, in place of the table")
 	flags.BoolVar(&q.known, "known", false, "end with 1 only for bars that are not known to be lost (bench/congestion/known.go); CI plays like that")
 	flags.IntVar(&q.workers, "workers", 2, "how many runs are played at a time")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), bweHelp)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("bwe: %q is no flag; -h lists them", flags.Arg(0))
-	}
+	c.AddCommand(newReplay(), newReal())
+	return c
+}
+
+// estimate plays cases of bench/congestion.
+func (q trial) estimate(ctx context.Context) error {
 	if q.workers < 1 {
-		return errors.New("-workers has to be 1 or more")
+		return errors.New("--workers has to be 1 or more")
 	}
 	plays, bubbled, err := q.plays()
 	if err != nil {
@@ -100,7 +92,7 @@ func estimate(ctx context.Context, arguments []string) error {
 		}
 	}
 	if len(plays) == 0 {
-		return errors.New("-seeds and -varied are 0: nothing to play")
+		return errors.New("--seeds and --varied are 0: nothing to play")
 	}
 	if !bubbled {
 		return q.run(ctx, plays, func(f func(*bubble.Bubble)) { f(nil) })

@@ -3,10 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"meshfocus/bench/rival/door"
 	"meshfocus/bench/rival/ours"
@@ -20,12 +21,13 @@ type behind struct {
 	lanes  int
 }
 
-func (b *behind) parse(name string, arguments []string) error {
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.StringVar(&b.listen, "listen", "127.0.0.1:7880", "address of the door")
-	flags.DurationVar(&b.tick, "tick", 0, "gather what leaves for so long at most; 0 is as it comes, below 0 lets it leave at once")
-	flags.IntVar(&b.lanes, "lanes", 1, "lanes, one for each core")
-	return flags.Parse(arguments)
+// command gives a verb that serve starts, which nobody else needs to see.
+func (b *behind) command(name, short string, run func(context.Context) error) *cobra.Command {
+	c := &cobra.Command{Use: name, Short: short, Hidden: true, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return run(c.Context()) }}
+	c.Flags().StringVar(&b.listen, "listen", "127.0.0.1:7880", "address of the door")
+	c.Flags().DurationVar(&b.tick, "tick", 0, "gather what leaves for so long at most; 0 is as it comes, below 0 lets it leave at once")
+	c.Flags().IntVar(&b.lanes, "lanes", 1, "lanes, one for each core")
+	return c
 }
 
 // serve opens the door until the context ends.
@@ -43,28 +45,25 @@ func (b *behind) serve(ctx context.Context, forwarder door.Forwarder) error {
 	return nil
 }
 
-// forward is ours.
-func forward(ctx context.Context, arguments []string) error {
-	var b behind
-	if err := b.parse("forward", arguments); err != nil {
-		return err
-	}
-	forwarder, err := ours.New(ours.Config{Tick: b.tick, Lanes: b.lanes, Loopback: true})
-	if err != nil {
-		return err
-	}
-	return errors.Join(b.serve(ctx, forwarder), forwarder.Close())
+func newForward() *cobra.Command {
+	b := &behind{}
+	return b.command("forward", "Forward media with ours, with a door for parties: what run starts", func(ctx context.Context) error {
+		forwarder, err := ours.New(ours.Config{Tick: b.tick, Lanes: b.lanes, Loopback: true})
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.serve(ctx, forwarder), forwarder.Close())
+	})
 }
 
-// plainForward is the plain forwarder, which knows no tick and no lanes.
-func plainForward(ctx context.Context, arguments []string) error {
-	var b behind
-	if err := b.parse("plain", arguments); err != nil {
-		return err
-	}
-	forwarder, err := plain.New()
-	if err != nil {
-		return err
-	}
-	return errors.Join(b.serve(ctx, forwarder), forwarder.Close())
+// newPlain is the plain forwarder, which knows no tick and no lanes.
+func newPlain() *cobra.Command {
+	b := &behind{}
+	return b.command("plain", "Forward media with pion/webrtc alone, likewise", func(ctx context.Context) error {
+		forwarder, err := plain.New()
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.serve(ctx, forwarder), forwarder.Close())
+	})
 }

@@ -1,24 +1,26 @@
-// Command meshbench measures: how servers forward media, side by side on one
-// machine (`make bench-forward`, docs/benchmarks.md), and how estimators of
-// bandwidth do on simulated paths (`make bwe`, docs/bwe.md).
+// Command meshbench measures real-time servers, meshes and homeservers with the
+// same traffic, side by side on one machine (docs/bench.md), and estimators of
+// bandwidth on simulated paths (docs/bwe.md).
 //
-//	meshbench compare [flags]   measure, then print the table
+//	meshbench list              scenarios that there are
+//	meshbench show NAME         one of them, as the YAML that it is
+//	meshbench run NAME…         measure, then print the table
 //	meshbench report FILE…      print the table of rounds measured before
-//	meshbench forward [flags]   ours, with a door for parties (bench/rival/door)
-//	meshbench plain [flags]     the plain forwarder on pion/webrtc, likewise
-//	meshbench bwe [flags]       play the cases for estimators, then print the table
+//	meshbench compare OLD NEW   what has become better or worse, and how sure that is
+//	meshbench bwe               play the cases for estimators, then print the table
 //	meshbench bwe replay FILE   have the estimator decide again what a trace recorded
-//	meshbench bwe real [flags]  hold the simulation against Chromium in real time
+//	meshbench bwe real          hold the simulation against Chromium in real time
 package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
@@ -31,46 +33,70 @@ func main() {
 
 // complain says what went wrong, and gives what the process ends with.
 func complain(err error) (code int) {
-	if err == nil || errors.Is(err, flag.ErrHelp) {
+	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "meshbench:", err)
 	return 1
 }
 
-const help = `usage: meshbench VERB [flags]
-
-How much can be sent (docs/bwe.md):
-  bwe           play estimators of bandwidth on simulated paths, and judge them
-  bwe real      hold the simulation against Chromium in real time
-  bwe replay    tell a trace of a path: what was decided, why, and whether this code
-                decides the same
-
-How fast servers forward media (docs/benchmarks.md):
-  compare       measure several, side by side on this machine, then print the table
-  report FILE…  print the table of rounds measured before
-  forward       ours, with a door for parties: what compare starts
-  plain         a plain forwarder on pion/webrtc, likewise
-
-  meshbench bwe -html bwe.html                          all cases, with curves; two minutes
-  meshbench bwe replay -html minute.html FILE.trace.gz  a minute from the field
-
--h after a verb lists its flags.
-`
-
-// run does what the first argument says.
+// run does what the arguments say.
 func run(ctx context.Context, arguments []string) error {
-	verbs := map[string]func(context.Context, []string) error{
-		"compare": compare, "report": reports, "forward": forward, "plain": plainForward, "bwe": estimate,
-	}
-	if len(arguments) > 0 {
-		if verb, ok := verbs[arguments[0]]; ok {
-			return verb(ctx, arguments[1:])
+	root := newRoot()
+	root.SetArgs(doubled(arguments))
+	return root.ExecuteContext(ctx)
+}
+
+// doubled gives flags of one dash two, as Go's own tools take both: all of ours
+// are words, and -h is help.
+func doubled(arguments []string) []string {
+	all := make([]string, len(arguments))
+	for i, argument := range arguments {
+		if len(argument) > 2 && argument[0] == '-' && argument[1] >= 'a' && argument[1] <= 'z' {
+			argument = "-" + argument
 		}
-		if arguments[0] == "-h" || arguments[0] == "--help" || arguments[0] == "help" {
-			fmt.Print(help)
-			return nil
+		all[i] = argument
+		if argument == "--" {
+			copy(all[i:], arguments[i:])
+			break
 		}
 	}
-	return errors.New("say compare, report, forward, plain or bwe; --help explains them")
+	return all
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "meshbench",
+		Short: "Honest numbers of real-time servers, meshes and homeservers",
+		Long: `meshbench sends the same traffic to whatever it measures, counts what the other
+side really got, checks that it sent what it claims, and says how sure it is.`,
+		Example: `  meshbench list                                  what can be measured
+  meshbench run meeting --targets ours,livekit    two servers, by turns
+  meshbench report --html bench.html rounds.jsonl with curves, to look at offline
+  meshbench compare before.jsonl after.jsonl      what has changed, and how sure that is
+  meshbench bwe --html bwe.html                   estimators on simulated paths; two minutes`,
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.Args = func(_ *cobra.Command, arguments []string) error {
+		if len(arguments) > 0 {
+			return fmt.Errorf("there is no verb %q; there are %s", arguments[0], strings.Join(verbsOf(root), ", "))
+		}
+		return nil
+	}
+	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists flags", err, c.CommandPath())
+	})
+	root.AddCommand(newList(), newShow(), newRun(), newReport(), newCompare(), newBWE(), newForward(), newPlain(), newManual(root))
+	return root
+}
+
+// verbsOf gives the verbs that are shown.
+func verbsOf(c *cobra.Command) (verbs []string) {
+	for _, verb := range c.Commands() {
+		if !verb.Hidden && verb.Name() != "help" {
+			verbs = append(verbs, verb.Name())
+		}
+	}
+	return verbs
 }

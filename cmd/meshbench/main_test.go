@@ -21,13 +21,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestCompare_MeasuresOursAndPion starts both as processes and measures them at
+// TestRun_MeasuresOursAndPion starts both as processes and measures them at
 // next to no load.
-func TestCompare_MeasuresOursAndPion(t *testing.T) {
+func TestRun_MeasuresOursAndPion(t *testing.T) {
 	folder := t.TempDir()
 	out := filepath.Join(folder, "rounds.jsonl")
 	err := run(t.Context(), []string{
-		"compare", "-cases", "smoke", "-rivals", "ours,pion,janus", "-janus", filepath.Join(folder, "none"), "-rounds", "1",
+		"run", "smoke", "-targets", "ours,pion,janus", "-janus", filepath.Join(folder, "none"), "-rounds", "1",
 		"-warm", "100ms", "-measure", "500ms", "-folder", folder, "-out", out, "-machine", "a test",
 	})
 	if err != nil {
@@ -60,18 +60,22 @@ func TestCompare_MeasuresOursAndPion(t *testing.T) {
 
 func TestRun_SaysWhatIsWrong(t *testing.T) {
 	for want, arguments := range map[string][]string{
-		"say compare":          {},
-		"no case \"odd\"":      {"compare", "-cases", "odd"},
-		"no server \"theirs\"": {"compare", "-rivals", "theirs"},
-		"core \"first\"":       {"compare", "-cores", "first"},
+		"no verb \"measure\"":  {"measure"},
+		"no scenario \"odd\"":  {"run", "odd"},
+		"no target \"theirs\"": {"run", "--targets", "theirs"},
+		"core \"first\"":       {"run", "-cores", "first"},
 		"no such file":         {"report", filepath.Join(t.TempDir(), "none")},
-		"ParseAddr":            {"compare", "-address", "here"},
+		"say which files":      {"report"},
+		"say two files":        {"compare", "one"},
+		"say which scenario":   {"show"},
+		"unknown flag":         {"run", "--fast"},
+		"ParseAddr":            {"run", "-address", "here"},
 		"no case \"5.9\"":      {"bwe", "-case", "5.9"},
 		"no controller \"cc\"": {"bwe", "-with", "ours, cc"},
 		"nothing to play":      {"bwe", "-seeds", "0", "-varied", "0"},
-		"\"5.1\" is no flag":   {"bwe", "5.1"},
-		"-workers has to be":   {"bwe", "-workers", "0"},
-		"say which file":       {"bwe", "replay"},
+		"\"5.1\" is no verb":   {"bwe", "5.1"},
+		"--workers has to be":  {"bwe", "-workers", "0"},
+		"say which file;":      {"bwe", "replay"},
 		"open":                 {"bwe", "replay", filepath.Join(t.TempDir(), "none")},
 	} {
 		if err := run(t.Context(), arguments); err == nil || !strings.Contains(err.Error(), want) {
@@ -167,5 +171,48 @@ func tellsStory(t *testing.T, trace []byte, name string) {
 		if err := run(t.Context(), []string{"bwe", "replay", flag, name + ".gz"}); err != nil {
 			t.Errorf("%s of a packed trace: %v", flag, err)
 		}
+	}
+}
+
+func TestRoot_TellsWhatThereIs(t *testing.T) {
+	for _, c := range []struct {
+		arguments []string
+		want      string
+	}{
+		{[]string{"list"}, "Eight people who all see each other"},
+		{[]string{"show", "meeting"}, "publishers: 8\n"},
+		{[]string{"run", "-h"}, "--targets"},
+		{nil, "meshbench list"},
+		{[]string{"completion", "bash"}, "__start_meshbench"},
+		{[]string{"__complete", "run", "mee"}, "meeting\t8 × 8"},
+		{[]string{"compare", "../../docs/bench/forward.jsonl", "../../docs/bench/forward.jsonl"}, "0 better, 0 worse"},
+		{[]string{"report", "../../docs/bench/forward.jsonl", "../../docs/bench/forward-later.jsonl"}, "memory per subscriber"},
+	} {
+		var out strings.Builder
+		root := newRoot()
+		root.SetOut(&out)
+		root.SetArgs(doubled(c.arguments))
+		if err := root.ExecuteContext(t.Context()); err != nil || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%v: %v\n%s", c.arguments, err, out.String())
+		}
+	}
+}
+
+func TestManual_HasAPageForEachVerb(t *testing.T) {
+	folder := t.TempDir()
+	if err := run(t.Context(), []string{"manual", folder}); err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"", "-run", "-list", "-bwe", "-bwe-replay", "-compare"} {
+		if text, err := os.ReadFile(filepath.Join(folder, "meshbench"+verb+".1")); err != nil || !strings.Contains(string(text), ".SH SYNOPSIS") {
+			t.Errorf("meshbench%s.1: %v", verb, err)
+		}
+	}
+}
+
+func TestDoubled_TakesFlagsOfOneDash(t *testing.T) {
+	got := strings.Join(doubled([]string{"bwe", "-case", "5.1", "-h", "-", "-1", "--html", "x", "--", "-y"}), " ")
+	if want := "bwe --case 5.1 -h - -1 --html x -- -y"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

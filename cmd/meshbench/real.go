@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +14,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"meshfocus/bench/congestion"
 	"meshfocus/bench/congestion/bubble"
@@ -38,19 +39,18 @@ type reality struct {
 	curves      string
 }
 
-const realHelp = `usage: meshbench bwe real [flags]
-
-Plays 5.1 and S1 in real time, with Chromium at one end and a bottleneck in between whose
+func newReal() *cobra.Command {
+	var q reality
+	c := &cobra.Command{
+		Use: "real", Short: "Hold the simulation against Chromium in real time",
+		Long: `Plays 5.1 and S1 in real time, with Chromium at one end and a bottleneck in between whose
 links are the simulator's, and holds them against the simulation: ±15 % utilisation,
 ±40 ms of queue. It needs Chromium and a machine with little else to do; where that
-was the limit a run is played again. docs/bwe.md explains.
-
-`
-
-// inRealTime plays trials of bench/congestion/live.
-func inRealTime(arguments []string) error {
-	var q reality
-	flags := flag.NewFlagSet("bwe real", flag.ContinueOnError)
+was the limit a run is played again. docs/bwe.md explains.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return q.judge() },
+	}
+	flags := c.Flags()
 	flags.StringVar(&q.cases, "case", "", "with commas: 5.1-to, S1-to, 5.1-from, S1-from, all of which without; S2-to, S3-to, S5-to, S6-to")
 	flags.IntVar(&q.faster, "faster", 1, "divide all times by this, in the simulation too")
 	flags.Uint64Var(&q.seeds, "seeds", 5, "how many seeds are simulated, from 1 on; the median counts")
@@ -58,15 +58,13 @@ func inRealTime(arguments []string) error {
 	flags.StringVar(&q.lines, "json", "", "file for what was measured, as JSON lines")
 	flags.StringVar(&q.page, "html", "", "file for the report with curves; it needs no network")
 	flags.StringVar(&q.curves, "curve", "", "folder for the curves as CSV")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), realHelp)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
+	return c
+}
+
+// judge plays trials of bench/congestion/live.
+func (q reality) judge() error {
 	if q.faster < 1 || q.seeds < 1 || q.attempts < 1 {
-		return errors.New("-faster, -seeds and -attempts have to be 1 or more")
+		return errors.New("--faster, --seeds and --attempts have to be 1 or more")
 	}
 	trials, err := chosen(q.cases, "case", live.Trials(q.faster), func(t live.Trial) string { return t.Word })
 	if err != nil {

@@ -4,14 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"meshfocus/bench/congestion/table"
 	"meshfocus/focus/bwe"
@@ -20,50 +20,46 @@ import (
 // errDiffers is what replay ends with when this code decides otherwise.
 var errDiffers = errors.New("this code decides otherwise than what recorded the trace")
 
-const replayHelp = `usage: meshbench bwe replay [flags] FILE
-
-Has the estimator decide again what a recorded trace decided, and prints what it
-decided and why: a line for each time that the rate changed for the same reason, for
-each probe, and for each layer that was chosen. Where this code decides otherwise than
-what recorded the trace, the line ends with what differs and the line below has what
-was decided then; the end is 1 in that case.
-
-  meshbench bwe replay FILE                    the story, in a screen or two
-  meshbench bwe replay -html minute.html FILE  its curves, to look at offline
-  meshbench bwe replay -reports FILE           each report, with the facts behind it
-  meshbench bwe replay -again FILE >now        the trace that this code would record
-
-Traces come from a daemon (mkdir DATA/traces), from meshbench bwe -record DIR, or from
-focus/pion; packed by gzip or not; - is standard input. docs/bwe.md has the format.
-
-`
-
 // asked is what replay is to print.
 type asked struct {
 	reports, all, quiet, again bool
 	page                       string
 }
 
-// replay prints a trace.
-func replay(_ context.Context, arguments []string) error {
+func newReplay() *cobra.Command {
 	var q asked
-	flags := flag.NewFlagSet("bwe replay", flag.ContinueOnError)
+	c := &cobra.Command{
+		Use: "replay [flags] FILE", Short: "Tell a trace of a path: what was decided, why, and whether this code decides the same",
+		Long: `Has the estimator decide again what a recorded trace decided, and prints what it
+decided and why: a line for each time that the rate changed for the same reason, for
+each probe, and for each layer that was chosen. Where this code decides otherwise than
+what recorded the trace, the line ends with what differs and the line below has what
+was decided then; the end is 1 in that case.
+
+Traces come from a daemon (mkdir DATA/traces), from meshbench bwe --record DIR, or from
+focus/pion; packed by gzip or not; - is standard input. docs/bwe.md has the format.`,
+		Example: `  meshbench bwe replay FILE                     the story, in a screen or two
+  meshbench bwe replay --html minute.html FILE  its curves, to look at offline
+  meshbench bwe replay --reports FILE           each report, with the facts behind it
+  meshbench bwe replay --again FILE >now        the trace that this code would record`,
+		RunE: func(_ *cobra.Command, arguments []string) error {
+			if len(arguments) != 1 {
+				return errors.New("bwe replay: say which file; --help explains")
+			}
+			return q.replay(arguments[0])
+		},
+	}
+	flags := c.Flags()
 	flags.BoolVar(&q.reports, "reports", false, "print each report, and the facts that were decided by")
 	flags.BoolVar(&q.all, "all", false, "print packets, ticks and backlogs as well")
 	flags.BoolVar(&q.quiet, "quiet", false, "print differences alone")
 	flags.BoolVar(&q.again, "again", false, "print the trace as this code would record it, in place of all that")
 	flags.StringVar(&q.page, "html", "", "file for the curves; it needs no network")
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), replayHelp)
-		flags.PrintDefaults()
-	}
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
-	if flags.NArg() != 1 {
-		return errors.New("bwe replay: say which file; -h explains")
-	}
-	name := flags.Arg(0)
+	return c
+}
+
+// replay prints a trace.
+func (q asked) replay(name string) error {
 	in, done, err := openTrace(name)
 	if err != nil {
 		return err

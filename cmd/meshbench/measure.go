@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,13 +13,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"meshfocus/bench/contest"
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
 )
 
-// comparison is what is asked of compare.
+// comparison is what is asked of run.
 type comparison struct {
 	cases, rivals, cores, prefix     string
 	own, theirs, folder, out         string
@@ -30,15 +31,35 @@ type comparison struct {
 	warm, measure                    time.Duration
 }
 
-func compare(ctx context.Context, arguments []string) error {
+func newRun() *cobra.Command {
 	var q comparison
-	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
-	flags.StringVar(&q.cases, "cases", "", "cases to measure, with commas; all without")
-	flags.StringVar(&q.rivals, "rivals", "ours,livekit,janus,pion", "servers to measure, with commas")
-	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each server in each case")
+	c := &cobra.Command{
+		Use: "run [flags] SCENARIO…", Short: "Measure scenarios, several targets by turns, then print the table",
+		Long: `Measures scenarios, of the library (meshbench list) or from files of your own, in
+rounds in which targets take turns, so that whatever else the machine does meets all
+of them alike. Without a name it measures all in which servers forward.
+
+What was measured until Ctrl-C is printed all the same. docs/bench.md has the method.`,
+		Example: `  meshbench run smoke                              can everything be started?
+  meshbench run even bursts --targets ours,livekit  two scenarios, two servers
+  meshbench run ./mine.yaml --rounds 9 --out mine.jsonl`,
+		ValidArgsFunction: completeScenarios,
+		RunE: func(c *cobra.Command, names []string) error {
+			q.cases = strings.Join(names, ",")
+			// The loop of parties has a thread for itself; handshakes go on beside it,
+			// also where there is one core.
+			runtime.GOMAXPROCS(3)
+			// Collecting garbage takes the parties' core from the loop.
+			debug.SetGCPercent(800)
+			return q.run(c.Context())
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&q.rivals, "targets", "ours,livekit,janus,pion", "what to measure, with commas")
+	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
-	flags.StringVar(&q.cores, "cores", "", "cores that servers are bound to, with commas: the first, or all in cases that ask for it")
+	flags.StringVar(&q.cores, "cores", "", "cores that servers are bound to, with commas: the first, or all in scenarios that ask for it")
 	flags.StringVar(&q.prefix, "prefix", "", "command that starts a server in its place, such as \"ip netns exec a\"")
 	flags.StringVar(&q.own, "address", "127.0.0.1", "IPv4 address of the parties")
 	flags.StringVar(&q.theirs, "server", "127.0.0.1", "IPv4 address of the servers")
@@ -51,15 +72,7 @@ func compare(ctx context.Context, arguments []string) error {
 	flags.IntVar(&q.loops, "janus-loops", 0, "event loops of Janus; 0 is a thread for each connection")
 	flags.StringVar(&q.machine, "machine", "machine unknown", "what the machine is")
 	flags.StringVar(&q.place, "place", "servers and parties on loopback", "how servers and parties are joined")
-	if err := flags.Parse(arguments); err != nil {
-		return err
-	}
-	// The loop of parties has a thread for itself; handshakes go on beside it,
-	// also where there is one core.
-	runtime.GOMAXPROCS(3)
-	// Collecting garbage takes the parties' core from the loop.
-	debug.SetGCPercent(800)
-	return q.run(ctx)
+	return c
 }
 
 func (q comparison) run(ctx context.Context) error {
@@ -144,28 +157,8 @@ func (q comparison) choose() (chosen []rival.Rival, err error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no server %q; there are ours, livekit, janus and pion", name)
+			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus and pion", name)
 		}
 	}
 	return chosen, nil
-}
-
-// reports prints the table of files that compare wrote.
-func reports(_ context.Context, files []string) error {
-	var machines []report.Machine
-	var rounds []report.Round
-	for _, name := range files {
-		file, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		m, r, err := report.Read(file)
-		_ = file.Close()
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		machines, rounds = append(machines, m...), report.Merge(rounds, r)
-	}
-	report.Print(os.Stdout, machines, rounds, report.Targets())
-	return nil
 }
