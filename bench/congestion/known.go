@@ -28,6 +28,7 @@ func KnownLost() []Known {
 		{"5.6 deep", true, Emptied, false, "2026-11-22", "1.3 s of queue that a TCP leaves need 2.4 s beside a flow that keeps its half"},
 		{"5.7", true, Loss, false, "2026-11-22", dropsAll},
 		{"5.7", true, LossBurst, false, "2026-11-22", burstsToo},
+		{"S5", true, Frozen, false, "2026-11-22", "where a part of the key frame that begins a larger layer is lost the next picture is 190 ms behind the last, once"},
 		{"route change", false, Utilisation, true, "2026-11-22", "each leap costs 0.3 s until it is proved that no queue was met"},
 	}
 }

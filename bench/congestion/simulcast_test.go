@@ -35,7 +35,7 @@ func TestSimulcast_APictureComesSoonAndTheBestAfterIt(t *testing.T) {
 		if first := r.Get(FirstFrame); first > 0.5 && !s.starving() {
 			t.Errorf("%s: the first frame after %v s", s.Name, first)
 		}
-		if top := r.Get(Top); top > 2 {
+		if top := r.Get(Top); top > 2 && !s.starving() || top > 5 { // who stands reports late, 3.6 s at worst of 30 seeds
 			t.Errorf("%s: the best layer after %v s", s.Name, top)
 		}
 		if frozen := r.Get(Frozen); frozen > 15 && !s.starving() {
@@ -55,7 +55,7 @@ func TestSimulcast_PublishersSendWhatTheyShould(t *testing.T) {
 	p := st.publishers[0]
 	p.start()
 	var bytes [len(layerRates)][3]float64
-	st.focus.look(discrete.Start)
+	st.focus.tracks[0].price(discrete.Start)
 	for _, rung := range st.focus.tracks[0].ladder.Rungs() {
 		bytes[rung.Layer.Spatial][rung.Layer.Temporal] = float64(rung.Mean)
 	}

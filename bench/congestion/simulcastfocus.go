@@ -14,15 +14,21 @@ import (
 	"meshfocus/simulcast"
 )
 
-// lookEvery is how often the focus looks after its layers without feedback.
-const lookEvery = 20 * time.Millisecond
+const (
+	// lookEvery is how often the focus looks after its layers without feedback, and
+	// turnEvery how often it takes a turn at all.
+	lookEvery = 100 * time.Millisecond
+	turnEvery = 20 * time.Millisecond
+)
 
 // focus is what forwards to the one subscriber: layers chosen by allocate, packets
-// by simulcast, sent by egress, as package focus does with them.
+// by simulcast, sent by egress, as package lane does with them (simulcastway.go).
 type focus struct {
 	stage     *stage
 	process   *process
-	path      *egress.Path[int] // of indices of items
+	path      *egress.Path[int]   // of indices of items, nil before the first report
+	left      *history.Departures // what left before that
+	bytes     int64               // of it
 	allocator *allocate.Allocator
 	tracks    []*forwarded
 	demands   []allocate.Demand
@@ -49,9 +55,13 @@ type forwarded struct {
 	ladder    allocate.Ladder
 	keys      feedback.KeyFrames
 	sent      *history.Sent[int]
-	share     allocate.Share
-	epoch     int // counts switches
-	order     int // counts pictures forwarded
+	permitted permitted
+	emptied   bool   // and is to wait until little waits
+	skipping  bool   // what comes before a switch is left out
+	sequence  uint16 // of the next packet that leaves
+	ended     bool   // the last that left ended its picture
+	epoch     int    // counts switches
+	order     int    // counts pictures forwarded
 	picture   *picture
 	packets   int // of the picture, so far
 
@@ -75,14 +85,15 @@ type change struct {
 func newFocus(st *stage) *focus {
 	f := &focus{
 		stage: st, process: newProcess(st.spec.Late, st.clock, st.luck(lateLuck)), allocator: allocate.New(allocate.Config{}), asleep: unit.Far,
-		path: egress.New[int](egress.Config{Padding: packetMost}),
+		left: history.NewDepartures(),
 	}
 	for i, p := range st.publishers {
 		t := &forwarded{
 			index: i, publisher: p, source: simulcast.NewSource(vpxClock),
 			output: simulcast.NewOutput(uint16(p.luck.Uint32()), p.luck.Uint32()), sent: history.NewSent[int](2048),
-			share: allocate.Share{Shed: allocate.Everything, Layer: simulcast.None},
+			sequence: uint16(p.luck.Uint32()), ended: true,
 		}
+		t.permit(first)
 		f.tracks = append(f.tracks, t)
 		f.demands = append(f.demands, allocate.Demand{
 			Key: uint64(i), Priority: allocate.Visible, Ladder: &t.ladder, Most: simulcast.Layer{Spatial: 127, Temporal: 127},
@@ -124,29 +135,24 @@ func (f *focus) read(track int, p *simulcast.Packet, pic *picture, size int, now
 		return
 	}
 	if out.Verdict == simulcast.Switch {
-		if before.Spatial > int8(p.Stream) || before == simulcast.None {
-			f.path.Drop(uint32(track))
-		}
 		t.epoch++
 		t.begun = append(t.begun, begun{now, int8(p.Stream)})
-		f.path.Cancel(func(id int) bool { return f.left(t, id) })
+		f.enter(t)
+	}
+	if t.skipping {
+		return
 	}
 	if t.picture != pic {
 		t.order++
 		t.picture, pic.order, t.packets = pic, t.order, 0
 	}
 	id := f.stage.add(item{
-		kind: discrete.Video, track: track, sequence: out.Sequence, picture: pic, size: size, captured: now, epoch: t.epoch,
+		kind: discrete.Video, track: track, picture: pic, size: size, captured: now, epoch: t.epoch,
 		index: t.packets, enters: out.Verdict == simulcast.Switch,
 	})
 	t.packets++
-	f.path.Put(id, size, pacer.Video, egress.Frame{
-		Track: uint32(track), ID: out.Timestamp, Temporal: uint8(pic.temporal), Key: pic.key,
-	}, now)
+	f.put(id, size, pacer.Video, egress.Frame{Track: uint32(track), ID: out.Timestamp}, now)
 	f.send(now)
-	if out.Verdict == simulcast.Switch {
-		f.look(now)
-	}
 }
 
 func (st *stage) add(i item) int {
@@ -169,56 +175,16 @@ func (f *focus) turn(now unit.Instant) {
 	}
 	for f.sound <= now {
 		id := f.stage.add(item{kind: discrete.Sound, track: -1, size: soundBytes, captured: f.sound})
-		f.path.Put(id, soundBytes, pacer.Sound, egress.Frame{}, now)
+		f.put(id, soundBytes, pacer.Sound, egress.Frame{}, now)
 		f.sound = f.sound.Add(soundEvery)
 	}
 	if now.Sub(f.looked) >= lookEvery {
 		f.look(now)
 	}
+	for _, t := range f.tracks {
+		f.want(t, now)
+	}
 	f.send(now)
-}
-
-// look asks the allocator who gets what, and has it so.
-func (f *focus) look(now unit.Instant) {
-	f.looked = now
-	for i, t := range f.tracks {
-		var offers allocate.Offers
-		for s := range t.meters {
-			t.meters[s].Offers(&offers[s], now)
-		}
-		t.ladder.Build(&offers)
-		f.demands[i].Current = t.output.Selector.Current(t.source)
-	}
-	e := f.path.Estimate()
-	answers := f.allocator.Allocate(allocate.Budget{
-		Estimate: e.Rate, Confirmed: e.Confirmed, Sound: layeredSound, Loss: e.Loss,
-	}, f.demands, now)
-	for i, t := range f.tracks {
-		f.steer(t, answers[i], now)
-	}
-	f.path.Demand(f.allocator.Want().Most)
-	f.samples = append(f.samples, focusSample{now, e.Rate, f.allocator.Want().Now})
-}
-
-// steer has a track be what was answered.
-func (f *focus) steer(t *forwarded, s allocate.Share, now unit.Instant) {
-	t.output.Selector.Aim(s.Layer)
-	t.output.Selector.Shed(s.Shed)
-	begins := t.share.Shed == allocate.Everything && s.Shed != allocate.Everything
-	if t.share = s; begins {
-		f.path.Cancel(func(id int) bool { return f.left(t, id) })
-	}
-	if s.Shed < 0 {
-		f.path.Drop(uint32(t.index))
-	}
-	f.want(t, now)
-}
-
-// left reports whether what is sent again is of a layer that was left, or is about
-// to be.
-func (f *focus) left(t *forwarded, id int) bool {
-	i := &f.stage.items[id]
-	return i.track == t.index && (i.epoch < t.epoch || t.share.Shed != allocate.Everything)
 }
 
 // want asks for the key frame that a track waits for.
@@ -235,31 +201,8 @@ func (f *focus) want(t *forwarded, now unit.Instant) {
 	}
 }
 
-// send lets everything leave that may, and sleeps until something is due.
-func (f *focus) send(now unit.Instant) {
-	for {
-		id, d, ok := f.path.Take(now)
-		if !ok {
-			break
-		}
-		f.leave(id, d, now)
-	}
-	for _, ok := f.path.Discarded(); ok; _, ok = f.path.Discarded() {
-		continue
-	}
-	for id, ok := f.path.Wanted(); ok; id, ok = f.path.Wanted() {
-		t := f.tracks[id]
-		if current := t.output.Selector.Current(t.source); current.Spatial >= 0 {
-			t.keys.Want(current.Spatial)
-		}
-		if t.keys.Due(0, pictureTime, now) != 0 {
-			t.publisher.ask(now)
-		}
-	}
-	f.sleep(now)
-}
-
-// leave puts a packet on the path.
+// leave puts a packet on the way. A picture's gets its number now, so that there is no
+// hole where some were left out.
 func (f *focus) leave(id int, d egress.Departure, now unit.Instant) {
 	if d.Padding > 0 {
 		f.stage.forward.Put(Packet{Kind: discrete.Padding, Size: d.Padding, Number: int64(d.Number), Probe: d.Probe}, now)
@@ -268,6 +211,9 @@ func (f *focus) leave(id int, d egress.Departure, now unit.Instant) {
 	i := &f.stage.items[id]
 	if i.kind == discrete.Video {
 		t := f.tracks[i.track]
+		i.sequence = t.sequence
+		t.sequence++
+		t.ended = i.index == i.picture.packets-1
 		t.sent.Add(i.sequence, packet.Handle{}, id)
 		if i.enters {
 			t.sent.Border(i.sequence)
@@ -279,11 +225,11 @@ func (f *focus) leave(id int, d egress.Departure, now unit.Instant) {
 }
 
 func (f *focus) sleep(now unit.Instant) {
-	next := f.path.Next()
-	if next <= now { // it has just been asked
-		next = now.Add(100 * time.Microsecond)
+	next := now.Add(turnEvery)
+	if f.path != nil {
+		next = min(next, max(f.path.Next(), now.Add(100*time.Microsecond))) // it has just been asked
 	}
-	if at := min(next, f.sound, f.looked.Add(lookEvery)); at < f.asleep {
+	if at := min(next, f.sound); at < f.asleep {
 		f.asleep = at
 		f.stage.clock.At(at, f)
 	}
@@ -305,6 +251,9 @@ func (f *focus) hear(p *Packet, now unit.Instant) {
 		f.send(now)
 		return
 	}
+	if f.path == nil {
+		f.pave(now)
+	}
 	compound := feedback.Read(p.Body)
 	for m, ok := compound.Next(); ok; m, ok = compound.Next() {
 		f.path.Heard(m, now)
@@ -316,7 +265,10 @@ func (f *focus) hear(p *Packet, now unit.Instant) {
 // told answers a request for a key frame, or for what is missing.
 func (f *focus) told(w *word, now unit.Instant) {
 	t := f.tracks[w.track]
-	roundTrip := f.path.Estimate().RoundTrip
+	var roundTrip time.Duration
+	if f.path != nil {
+		roundTrip = f.path.Estimate().RoundTrip
+	}
 	if w.key {
 		if current := t.output.Selector.Current(t.source); current.Spatial >= 0 {
 			t.keys.Complain(current.Spatial, roundTrip, now)
@@ -328,13 +280,13 @@ func (f *focus) told(w *word, now unit.Instant) {
 	}
 	for _, sequence := range w.missing {
 		again, outcome := t.sent.Again(sequence, roundTrip, now)
-		if outcome != history.Resend || f.left(t, again.Numbers) {
+		if outcome != history.Resend || f.needless(t, again.Numbers) {
 			continue
 		}
 		was := f.stage.items[again.Numbers]
 		was.kind, was.of, was.size = discrete.Repair, again.Numbers, was.size+2
-		for range f.path.Copies(was.picture.need()) {
-			f.path.Put(f.stage.add(was), was.size, pacer.Repair, egress.Frame{}, now)
+		for range f.copies(was.picture) {
+			f.put(f.stage.add(was), was.size, pacer.Repair, egress.Frame{}, now)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"meshfocus/focus/egress"
 	"meshfocus/internal/simnet/discrete"
 	"meshfocus/internal/unit"
 	"meshfocus/simulcast"
@@ -42,17 +41,6 @@ type picture struct {
 	came      int
 	delivered int // bytes, repeated ones as well
 	decoded   bool
-}
-
-// need is how much depends on it.
-func (p *picture) need() egress.Need {
-	switch {
-	case p.key:
-		return egress.NeedKey
-	case p.temporal == 0:
-		return egress.NeedFollowing
-	}
-	return egress.NeedNone
 }
 
 // publisher sends one track in three layers.

@@ -4,11 +4,8 @@ import "testing"
 
 func TestCopies_MoreOfWhatOthersNeedWherePacketsAreLostAtRandom(t *testing.T) {
 	r := newRig(t, Config{})
-	if got := r.Copies(NeedFollowing); got != 1 {
+	if got := r.Copies(true); got != 2 {
 		t.Errorf("%d copies on a path of which nothing is known", got)
-	}
-	if got := r.Copies(NeedKey); got != 2 {
-		t.Errorf("%d copies of the first key frame", got)
 	}
 	for i := range 400 {
 		r.now += 50 * millisecond
@@ -23,10 +20,10 @@ func TestCopies_MoreOfWhatOthersNeedWherePacketsAreLostAtRandom(t *testing.T) {
 		r.now += 50 * millisecond
 		r.hear(r.arrivals.Append(nil, 1, 2, r.now))
 	}
-	if got := r.Copies(NeedFollowing); got != 3 {
+	if got := r.Copies(true); got != 3 {
 		t.Errorf("%d copies where %v is lost", got, r.Estimate().Loss)
 	}
-	if got := r.Copies(NeedNone); got != 1 {
+	if got := r.Copies(false); got != 1 {
 		t.Errorf("%d copies of what nobody needs", got)
 	}
 }

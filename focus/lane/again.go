@@ -25,17 +25,30 @@ func (s *sender) repeat(e *End, sub *Subscription, number uint16, now unit.Insta
 		s.denied(sub)
 		return
 	}
-	if sub.repeatFormat(found.Numbers) == nil || !o.repair.spend(sizeOf(found.Packet)) {
+	if sub.repeatFormat(found.Numbers) == nil || sub.leaves(found.Numbers.marks) || !o.repair.spend(sizeOf(found.Packet)) {
 		s.denied(sub)
 		release(found.Packet)
 		return
 	}
 	s.activate(e)
-	if w := o.way; w != nil {
-		w.path.Put(passage{again: repeat{sub, found}}, below+sizeOf(found.Packet), pacer.Repair, egress.Frame{}, s.now)
+	if o.way != nil {
+		s.parkAgain(o, repeat{sub, found})
 		return
 	}
 	o.waiting.again = append(o.waiting.again, repeat{sub, found})
+}
+
+// parkAgain has a packet wait to be sent again, as often as there are to be copies of it
+// and the allowance lets there be, with the reference it has.
+func (s *sender) parkAgain(o *outlet, again repeat) {
+	size := below + sizeOf(again.packet.Packet)
+	for copies := o.way.path.Copies(again.packet.Numbers.marks.has(needed)); copies > 1 && o.repair.spend(size-below); copies-- {
+		if again.packet.Packet != nil {
+			again.packet.Packet.Retain(1)
+		}
+		o.way.path.Put(passage{again: again}, size, pacer.Repair, egress.Frame{}, s.now)
+	}
+	o.way.path.Put(passage{again: again}, size, pacer.Repair, egress.Frame{}, s.now)
 }
 
 // denied notes that a packet is not sent again.

@@ -12,6 +12,9 @@ const (
 	// tooLong is how long pictures may wait until the subscription with most of them
 	// begins anew, eased from when on one may have them again.
 	tooLong, eased = 400 * time.Millisecond, 50 * time.Millisecond
+	// superseded is how long they may wait before the key frame of another layer, as in
+	// package egress where a queue is soft.
+	superseded = 100 * time.Millisecond
 )
 
 // allot has each subscription get the layer that fits, under its wish.
@@ -43,7 +46,11 @@ func (s *sender) allot(e *End) {
 	}, w.demands, s.now)
 	w.keeping.note(s, shares)
 	for i, sub := range w.asked {
+		stayed := sub.permission().shed == allocate.Everything
 		sub.grant(allotted{shares[i].Layer, shares[i].Shed, shares[i].Reason})
+		if stayed {
+			w.forsake(sub)
+		}
 	}
 	w.path.Demand(w.allocator.Want().Most + w.following)
 }
@@ -102,6 +109,17 @@ func (s *sender) relieve(e *End) {
 
 // empty leaves out what waits of a subscription, which begins anew with a key frame.
 func (s *sender) empty(w *way, sub *Subscription) {
+	w.clear(sub)
+	sub.sent.emptied = true
+	sub.permit(allotted{layer: simulcast.None, reason: allocate.Fell})
+	w.forsake(sub)
+	sub.counts.emptied.add(1)
+	s.lane.counts.emptied.add(1)
+}
+
+// clear leaves out what waits of a subscription's pictures, and what comes behind that
+// up to a key frame. The numbers close up.
+func (w *way) clear(sub *Subscription) {
 	w.release()
 	w.path.Drop(sub.config.SSRC)
 	begun := false
@@ -114,10 +132,24 @@ func (s *sender) empty(w *way, sub *Subscription) {
 		}
 		p.release()
 	}
-	sub.sent.emptied, sub.sent.whole = true, true // a frame is cut off once
-	sub.permit(allotted{layer: simulcast.None, reason: allocate.Fell})
-	sub.counts.emptied.add(1)
-	s.lane.counts.emptied.add(1)
+	sub.sent.whole = sub.sent.whole || begun // a frame is cut off once
+}
+
+// forsake leaves out what is to be sent again of a layer that a subscription is to leave.
+func (w *way) forsake(sub *Subscription) {
+	if sub.permission().shed == allocate.Everything {
+		return
+	}
+	w.path.Cancel(func(p passage) bool { return p.again.sub == sub && sub.leaves(p.again.packet.Numbers.marks) })
+	w.release()
+}
+
+// leaves reports whether a packet that left so is of no use any more, since its layer is
+// to be left: until the next one's key frame has come at most the lowest temporal layer
+// goes on (Share.Shed).
+func (s *Subscription) leaves(with marks) bool {
+	shed := s.permission().shed
+	return shed < 0 || shed != allocate.Everything && !with.has(needed)
 }
 
 // all is above any layer.

@@ -36,6 +36,7 @@ type parcel struct {
 	out    simulcast.Outgoing
 	codec  simulcast.Codec
 	red    bool // the payload is redundant sound around the codec's (RFC 2198)
+	needed bool // other frames need its own
 }
 
 // release lets the packet go.

@@ -152,7 +152,10 @@ func (t *Track) offer(s *Subscription, a *arrival, out *outgoing) {
 		t.stats.Dropped[next.Reason]++
 		return
 	}
-	p := parcel{sub: s, packet: a.packet, stream: a.stream, out: next, codec: a.codec, red: a.red}
+	p := parcel{
+		sub: s, packet: a.packet, stream: a.stream, out: next, codec: a.codec, red: a.red,
+		needed: s.kind == Video && a.told.Info.Temporal == 0,
+	}
 	if owed := s.choice.owing(a, &next); owed.owed != 0 || owed.tell {
 		p.extras = a.extra(owed)
 	}

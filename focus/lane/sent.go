@@ -64,6 +64,7 @@ const (
 	marked   marks = 1 << iota // the marker bit
 	doubled                    // redundant sound
 	numbered                   // it has a frame number
+	needed                     // other frames need its own
 )
 
 func (m marks) has(one marks) bool { return m&one != 0 }
@@ -85,6 +86,9 @@ func leavingOf(p *parcel) leaving {
 	}
 	if p.red {
 		with.marks |= doubled
+	}
+	if p.needed {
+		with.marks |= needed
 	}
 	if p.out.FrameNumber != simulcast.Absent {
 		with.marks |= numbered

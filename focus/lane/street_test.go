@@ -11,6 +11,7 @@ import (
 	"meshfocus/focus/transport/srtp"
 	"meshfocus/internal/unit"
 	"meshfocus/simulcast"
+	"meshfocus/simulcast/vp8"
 )
 
 // street is a publisher of three layers and of sound, a lane whose loops the test
@@ -45,6 +46,8 @@ type street struct {
 	starved  *rand.Rand               // if not nil, turns are held up before they write
 	heldUp   bool                     // the turn that is under way is
 	goesOn   unit.Instant             // when it goes on
+	loss     *rand.Rand               // if not nil, the link loses 3 % of the packets
+	screen   screen
 
 	numbers  []uint16 // of the pictures that left
 	marker   bool
@@ -58,6 +61,10 @@ type flight struct {
 	number   uint16
 	ssrc     uint32
 	sequence uint16
+	marker   bool
+	key      bool   // a key frame begins with it
+	repeat   bool   // of a picture's packet,
+	original uint16 // with this number
 }
 
 const (
@@ -237,7 +244,19 @@ func (s *street) carry() {
 			s.worst, s.soundOut = max(s.worst, waits), s.soundOut+1
 		}
 		s.free = max(s.free, s.now).Add(s.capacity.Duration(size))
-		s.flying = append(s.flying, flight{s.free.Add(streetLink), binary.BigEndian.Uint16(p.Value(packet.TransportNumber)), header.SSRC, header.Sequence})
+		if s.loss != nil && s.loss.Float64() < 0.03 {
+			continue
+		}
+		f := flight{at: s.free.Add(streetLink), number: binary.BigEndian.Uint16(p.Value(packet.TransportNumber)), ssrc: header.SSRC, sequence: header.Sequence, marker: header.Marker}
+		if payload := p.Payload(); len(payload) > 2 { // else padding
+			f.original, f.repeat = binary.BigEndian.Uint16(payload), header.SSRC == 11
+			if f.repeat {
+				payload = payload[2:]
+			}
+			var info simulcast.Info
+			f.key = (f.repeat || header.SSRC == 10) && vp8.Inspect(payload, header.Marker, &info) == nil && info.Key
+		}
+		s.flying = append(s.flying, f)
 	}
 }
 
@@ -263,7 +282,11 @@ func (s *street) report() {
 		} else {
 			s.arrivals.Arrived(f.number, f.at)
 		}
+		s.screen.arrive(&s.flying[0])
 		s.flying = s.flying[1:]
+	}
+	for _, rtcp := range s.screen.ask(s.now) {
+		s.lane.hear(s.end, rtcp, s.now)
 	}
 	// The way back takes as long; the report is of then.
 	rtcp := s.arrivals.Append(nil, 1, 10, s.now)

@@ -268,7 +268,7 @@ func (u *upload) carry(r *receiver) {
 			}
 			continue
 		}
-		r.flying = append(r.flying, flight{at.Add(r.delay), binary.BigEndian.Uint16(p.Value(packet.TransportNumber)), p.Header.SSRC, uint16(size)})
+		r.flying = append(r.flying, flight{at: at.Add(r.delay), number: binary.BigEndian.Uint16(p.Value(packet.TransportNumber)), ssrc: p.Header.SSRC, sequence: uint16(size)})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"meshfocus/focus/history"
 	"meshfocus/focus/pacer"
 	"meshfocus/internal/unit"
+	"meshfocus/simulcast"
 )
 
 // way is the path to an End's peer, which is estimated, and how what leaves on it
@@ -137,11 +138,23 @@ func (s *sender) park(e *End, p *parcel) {
 		w.path.Put(passage{parcel: *p}, size, pacer.Sound, egress.Frame{}, s.now)
 		return
 	}
+	if p.out.Verdict == simulcast.Switch {
+		w.enter(sub)
+	}
 	if !sub.sent.skip.passes(p.out.Verdict, p.out.Sequence) {
 		p.release()
 		return
 	}
 	w.path.Put(passage{parcel: *p}, size, pacer.Video, egress.Frame{Track: sub.config.SSRC, ID: p.out.Timestamp}, s.now)
+}
+
+// enter makes way for the key frame of another layer: nothing of the one before is sent
+// again, and what waits of its pictures does no more, if it would take long.
+func (w *way) enter(sub *Subscription) {
+	w.path.Cancel(func(p passage) bool { return p.again.sub == sub })
+	if w.release(); w.path.Waits() > superseded {
+		w.clear(sub)
+	}
 }
 
 // travel sends what may leave to an End by now.
