@@ -146,6 +146,8 @@ func TestRun_AnswersWithDocumentedExitCodes(t *testing.T) {
 		"no such profile": {[]string{"serve", "--membership-profile", "both"}, exitUsage, "use session, sticky"},
 		"join, no room":   {[]string{"join"}, exitUsage, "ROOM"},
 		"missing config":  {[]string{"serve", "--config", "/does/not/exist"}, exitUsage, "no such file"},
+		"plan":            {[]string{"plan", "--people", "6"}, exitOK, "A focus wins"},
+		"plan of one":     {[]string{"plan", "--people", "1"}, exitUsage, "2 to 50"},
 		"completion":      {[]string{"completion", "bash"}, exitOK, "meshfocus"},
 	} {
 		t.Run(name, func(t *testing.T) {

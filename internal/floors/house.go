@@ -11,7 +11,7 @@ func Meshfocus() House {
 			{Path: "web/call/lib", Floor: Roof},
 			{Path: "web/call/page", Floor: Roof, Beside: []string{"web/call"}},
 			{Path: "web/link", Floor: Roof},
-			{Path: "bench", Floor: Roof},
+			{Path: "bench", Floor: Roof, Beside: []string{"bench/congestion", "bench/report", "bench/scenario"}},
 			{Path: "bench/congestion", Floor: Roof, Even: true, Maps: []string{"simulcastmetric.go"}},
 			{Path: "bench/congestion/bubble", Floor: Roof, Beside: []string{"bench/congestion"}},
 			{Path: "bench/congestion/live", Floor: Roof, Beside: []string{"bench/congestion", "bench/congestion/bubble"}},
@@ -30,6 +30,7 @@ func Meshfocus() House {
 
 			{Path: "mesh/forward", Floor: Hall, Beside: []string{"mesh"}},
 			{Path: "mesh/via", Floor: Hall, Beside: []string{"mesh"}},
+			{Path: "mesh/plan", Floor: Hall},
 			{Path: "mesh/headless", Floor: Hall, Beside: []string{"mesh", "mesh/forward", "mesh/via"}},
 			{Path: "mesh/guest", Floor: Hall, Beside: []string{"mesh", "mesh/headless"}},
 			{Path: "mesh", Floor: Hall},
