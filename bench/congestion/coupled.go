@@ -1,6 +1,7 @@
 package congestion
 
 import (
+	"slices"
 	"time"
 
 	"meshfocus/focus/allocate"
@@ -47,11 +48,17 @@ func (c Coupled) Varied(seed uint64) Coupled {
 	return c
 }
 
-// CoupledGoals gives the demands on the coupled case; the blind one stands beside it.
+// CoupledGoals gives the demands on the coupled case. The blind one stands beside it, by
+// the same metrics and with no demand.
 func CoupledGoals() []Goal {
-	return gather([]wants{{"coupled", []Goal{
+	goals := gather([]wants{{"coupled", []Goal{
 		least(Utilisation, 0.95, 0.95), least(Fairness, 0.99, 0.99), most(Queue95, 40, open), most(SoundLoss, 0, open),
 	}}})
+	for _, g := range slices.Clone(goals) {
+		g.Case, g.Median, g.Worst = "coupled blind", open, open
+		goals = append(goals, g)
+	}
+	return goals
 }
 
 // Run plays the case.

@@ -54,7 +54,8 @@ func Page(w io.Writer, runs []Run, about map[string]string, made string) error {
 type section struct {
 	Name, About string
 	Rows        []Row
-	Lost, Above int // of ours
+	// Of ours.
+	Lost, Above, Goal int
 }
 
 // sections puts rows under their cases, in the order of rows.
@@ -70,6 +71,8 @@ func sections(rows []Row, about map[string]string) (found []section) {
 			s.Lost++
 		case "above worst":
 			s.Above++
+		case "goal":
+			s.Goal++
 		}
 	}
 	return found

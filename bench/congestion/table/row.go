@@ -26,10 +26,10 @@ type Row struct {
 // Verdict is what one controller came to; Seeds is 0 if it was not played.
 type Verdict struct{ congestion.Verdict }
 
-// Word names the verdict.
+// Word names the verdict; there is none where nothing is demanded.
 func (v Verdict) Word() string {
 	switch {
-	case v.Seeds == 0:
+	case v.Seeds == 0 || v.Median < 0 && v.Worst < 0:
 		return ""
 	case !v.Held:
 		return "LOST"

@@ -196,6 +196,24 @@ func TestVendor_IsWhatItSays(t *testing.T) {
 	}
 }
 
+// What stands beside another to be compared has figures by its metrics, and no verdict.
+func TestRows_HaveNoVerdictWhereNothingIsDemanded(t *testing.T) {
+	r := run(Ours, 1, false, 0.1)
+	r.Case = "coupled blind"
+	for _, row := range Rows([]Run{r}) {
+		if v := row.Verdicts[0]; v.Word() != "" || v.Class() != "" || row.Wanted() != "–" || row.Bar() != "–" {
+			t.Errorf("%s is %q, wanted %s, %s", row.Metric, v.Word(), row.Wanted(), row.Bar())
+		}
+	}
+	if count := Count(Rows([]Run{r}), 0); count != (Tally{}) {
+		t.Errorf("%+v of what is only shown", count)
+	}
+	var b bytes.Buffer
+	if err := Page(&b, []Run{r}, nil, ""); err != nil || !strings.Contains(b.String(), "to compare") {
+		t.Errorf("the page does not say that it is there to compare: %v", err)
+	}
+}
+
 func TestBesides_AreCasesWithoutGoals(t *testing.T) {
 	var runs []Run
 	for _, used := range []float64{0.5, 0.9, 0.6} {
