@@ -43,6 +43,8 @@ const (
 	// standing for 60 ms, half a report.
 	overshoots = 1.4
 	seenAfter  = 0.1
+	// dense is how many packets leave, where they are dense, while one is late by itself.
+	dense = 4
 	// yieldMost is the most that is given up at once.
 	yieldMost = 0.3
 	// cycleMost is the longest time, in seconds, that counts from one full queue to the
@@ -202,6 +204,11 @@ func (l *law) yield(e *Estimator, now unit.Instant) {
 	if e.limited() && !pushing {
 		return // not ours
 	}
+	if l.late(e) {
+		e.prober.roomy = false
+		e.base.set(e.queue.raw)
+		return
+	}
 	if l.met {
 		l.cycle += (min(now.Sub(l.full).Seconds(), cycleMost) - l.cycle) / cycleMemory
 	}
@@ -210,6 +217,14 @@ func (l *law) yield(e *Estimator, now unit.Instant) {
 	l.held = now
 	least := l.rate - overshoots*l.slope()*(e.facts.trip.Seconds()+seenAfter)
 	l.set(min(l.rate, max(rate, least)*(1-excess)), Yielded, now)
+}
+
+// late reports whether what seems to wait are packets that are late by themselves: the path
+// has just carried more than is sent and was never full, and many packets, of which none can
+// overtake another, do not come as early as one of the few did that the base was seen by.
+func (l *law) late(e *Estimator) bool {
+	apart := time.Duration(probeSize * 8 / l.rate * float64(time.Second))
+	return !l.met && e.prober.roomy && e.queue.standing < standsAt && dense*apart < e.queue.noise
 }
 
 // warn takes marks as DCTCP does (RFC 8257, section 3.3): in proportion to the share

@@ -65,6 +65,7 @@ type prober struct {
 	cluster   cluster
 	starting  bool
 	second    bool // it repeats one that was not believed
+	roomy     bool // the last came as it had left
 	longer    bool // it repeats one that seemed to find the path full
 }
 
@@ -232,7 +233,7 @@ func (p *prober) finish(e *Estimator, now unit.Instant) {
 			return
 		}
 	}
-	p.second = false
+	p.second, p.roomy = false, asSent
 	if asSent {
 		if !e.law.met {
 			e.base.set(e.queue.raw) // nothing waits; and many packets overtake each other less than few

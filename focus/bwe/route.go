@@ -56,7 +56,11 @@ func (r *route) observe(e *Estimator, delay, at time.Duration, left unit.Instant
 	if !r.on {
 		from := max(r.last, r.before)
 		gap := left.Sub(r.lastLeft)
-		if r.lastAt != 0 && delay-from > leap+noise && gap < leap && at-r.lastAt > leap {
+		switch grown := delay-from > leap+noise && gap < leap && at-r.lastAt > leap; {
+		case !grown || r.lastAt == 0:
+		case e.queue.fresh > yields(e.law.rate)+cutAt:
+			r.since, r.flat = at, flat{} // a queue that grows does so with each packet where the path is slow
+		default:
 			*r = route{on: true, since: at, least: delay, most: delay, lowest: delay, slack: e.queue.standing, rate: e.law.rate}
 		}
 	} else {
