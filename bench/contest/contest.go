@@ -3,7 +3,6 @@ package contest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -31,8 +30,10 @@ type Config struct {
 	// wants; nil binds them to none.
 	Cores []int
 
-	// Took is given every round, Say a line now and then.
+	// Took is given every round, Say a line now and then; Now is told what is
+	// about to be measured, when so many of all rounds are done.
 	Took func(report.Round) error
+	Now  func(done, all int, what string)
 	Say  func(format string, arguments ...any)
 }
 
@@ -41,7 +42,7 @@ type Config struct {
 // is that of Took, or the context's.
 func Run(ctx context.Context, c Config) error {
 	versions := c.versions(ctx)
-	began, done, all := time.Now(), 0, 0
+	done, all := 0, 0
 	for _, s := range c.Scenarios {
 		all += c.Rounds * len(c.rivalsOf(s, versions))
 	}
@@ -49,13 +50,13 @@ func Run(ctx context.Context, c Config) error {
 		of := c.rivalsOf(s, versions)
 		for number := 1; number <= c.Rounds; number++ {
 			for _, r := range of {
+				c.Now(done, all, s.Name+", "+r.Name())
 				round := c.round(ctx, s, r)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
 				done++
 				round.At, round.Number, round.Version = time.Now().UTC().Format(time.RFC3339), number, versions[r.Name()]
-				c.Say("%d of %d%s: %s, %s: %s", done, all, left(time.Since(began), done, all), s.Says, r.Name(), tell(round))
 				if err := c.Took(round); err != nil {
 					return err
 				}
@@ -76,16 +77,6 @@ func (c Config) rivalsOf(s scenario.Scenario, versions map[string]string) (of []
 	return of
 }
 
-// left guesses how long the rest takes, by what was done; "" in the end. Searches
-// take longer than other rounds.
-func left(passed time.Duration, done, all int) string {
-	if done == all {
-		return ""
-	}
-	rest := passed / time.Duration(done) * time.Duration(all-done)
-	return fmt.Sprintf(", about %v left", rest.Round(10*time.Second))
-}
-
 // versions asks all rivals which they are.
 func (c Config) versions(ctx context.Context) map[string]string {
 	versions := make(map[string]string)
@@ -99,29 +90,6 @@ func (c Config) versions(ctx context.Context) map[string]string {
 		c.Say("%s: %s", r.Name(), version)
 	}
 	return versions
-}
-
-// tell says in a line what a round came to.
-func tell(r report.Round) string {
-	var parts []string
-	part := func(is bool, format string, arguments ...any) {
-		if is {
-			parts = append(parts, fmt.Sprintf(format, arguments...))
-		}
-	}
-	has := func(m report.Metric) bool { return r.Figures[m] > 0 }
-	part(has(report.CPUMicros), "%.2f µs/packet (%.2f user, %.2f system)", r.Figures[report.CPUMicros], r.Figures[report.UserMicros], r.Figures[report.SystemMicros])
-	part(has(report.PerSecond), "%.0f packets/s", r.Figures[report.PerSecond])
-	part(has(report.P99Micros), "p50 %.0f µs, p99 %.0f µs", r.Figures[report.P50Micros], r.Figures[report.P99Micros])
-	part(has(report.MemoryKB), "%.0f kB a subscriber", r.Figures[report.MemoryKB])
-	if count, told := r.Has(report.Allocations); told {
-		part(true, "%.4f allocations a packet", count)
-	}
-	part(true, "loss %.3f %%", 100*r.Figures[report.Loss])
-	part(has(report.Repaired), "%.0f %% of what was asked for came again", 100*r.Figures[report.Repaired])
-	part(r.Figures[report.Others] > 0.02, "others had %.0f %% of its core", 100*r.Figures[report.Others])
-	part(r.Invalid != "", "does not count: %s", r.Invalid)
-	return strings.Join(parts, ", ")
 }
 
 // round measures one server once.

@@ -3,6 +3,7 @@ package contest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"net/netip"
 	"os"
@@ -102,11 +103,13 @@ func TestRun_MeasuresByTurns(t *testing.T) {
 	memory.Name, memory.Kind, memory.Rivals = "memory", scenario.Memory, nil
 	var said sync.Map
 	var rounds []report.Round
+	var begun []string
 	err := Run(t.Context(), Config{
 		Scenarios: []scenario.Scenario{small, memory},
 		Rivals:    []rival.Rival{inside{report.Ours}, inside{"pion"}, inside{"missing"}, inside{"broken"}},
 		Rounds:    2, Warm: 50 * time.Millisecond, Measure: 300 * time.Millisecond, Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
 		Took: func(r report.Round) error { rounds = append(rounds, r); return nil },
+		Now:  func(done, _ int, what string) { begun = append(begun, fmt.Sprint(done, " ", what)) },
 		Say:  func(format string, _ ...any) { said.Store(format, true) },
 	})
 	if err != nil {
@@ -134,6 +137,9 @@ func TestRun_MeasuresByTurns(t *testing.T) {
 	if got, want := strings.Join(order, " "), "even/ours even/pion even/broken even/ours even/pion even/broken memory/ours memory/ours"; got != want {
 		t.Errorf("measured %s, want %s", got, want)
 	}
+	if len(begun) != len(rounds) || begun[0] != "0 even, ours" || begun[len(begun)-1] != "7 memory, ours" {
+		t.Errorf("it said that it measures %q", begun)
+	}
 }
 
 func TestRun_EndsWithTheContext(t *testing.T) {
@@ -141,20 +147,11 @@ func TestRun_EndsWithTheContext(t *testing.T) {
 	cancel()
 	err := Run(ctx, Config{
 		Scenarios: scenario.Comparison(), Rivals: []rival.Rival{inside{report.Ours}}, Rounds: 1,
-		Took: func(report.Round) error { return nil }, Say: func(string, ...any) {},
+		Took: func(report.Round) error { return nil }, Now: func(int, int, string) {}, Say: func(string, ...any) {},
 		Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
-	}
-}
-
-func TestLeft_Guesses(t *testing.T) {
-	if got := left(time.Minute, 2, 5); got != ", about 1m30s left" {
-		t.Errorf("%q", got)
-	}
-	if got := left(time.Minute, 5, 5); got != "" {
-		t.Errorf("in the end %q", got)
 	}
 }
 

@@ -55,6 +55,7 @@ const (
 	Overflowed Metric = "generator_overflowed"
 	Others     Metric = "core_others"
 	Steal      Metric = "core_steal"
+	Load       Metric = "machine_load" // processes that ran or waited to, over the last minute
 )
 
 // Meaning says how a Metric is shown.
@@ -113,6 +114,7 @@ var meanings = []Meaning{
 	{Overflowed, "generator overflowed", 1, 0, Neither},
 	{Others, "others on the core %", 100, 1, Neither},
 	{Steal, "steal %", 100, 1, Neither},
+	{Load, "load of the machine", 1, 1, Neither},
 }
 
 // Meanings gives all of them, in the order of tables.

@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"math"
 	"reflect"
 	"strings"
@@ -117,21 +119,69 @@ func TestTargets_AreBoundedTheRightWayRound(t *testing.T) {
 
 func TestRead_ReadsWhatWasWritten(t *testing.T) {
 	var file bytes.Buffer
-	machine := Machine{Machine: "two cores", Place: "loopback"}
+	machine := Machine{Machine: "two cores", Place: "loopback", Began: "2026-11-21T22:00:00Z", Cases: []Case{{Name: "even", Kind: "cost"}}}
 	round := Round{At: "2026-11-21T22:00:00Z", Scenario: "even", Rival: Ours, Version: "1", Number: 1, Figures: Figures{UserMicros: 1.5, Allocations: 0, Loss: 0.25}, Spread: []Point{{0.5, 12}}}
-	for _, value := range []any{machine, round} {
+	end := End{End: "2026-11-21T22:01:00Z", Stopped: true, Load: "1.50"}
+	for _, value := range []any{machine, round, end} {
 		if err := Write(&file, value); err != nil {
 			t.Fatal(err)
 		}
 	}
+	machine.End = &end
 	machines, all, err := Read(&file)
-	if err != nil || len(machines) != 1 || machines[0] != machine || len(all) != 1 || !reflect.DeepEqual(all[0], round) {
+	if err != nil || len(machines) != 1 || !reflect.DeepEqual(machines[0], machine) || len(all) != 1 || !reflect.DeepEqual(all[0], round) {
 		t.Errorf("read %v and %v, %v", machines, all, err)
 	}
 	for _, text := range []string{"{", "{}\n", "[]"} {
 		if _, _, err := Read(strings.NewReader(text)); err == nil {
 			t.Errorf("%q was read", text)
 		}
+	}
+}
+
+// However much of a file there is, whole lines are read and the rest is told of.
+func TestRead_TakesWhatIsWholeOfARunThatWasKilled(t *testing.T) {
+	var file bytes.Buffer
+	for _, value := range []any{Machine{Machine: "two cores", Began: "2026-11-21T22:00:00Z"}, Round{Scenario: "even", Rival: Ours}, Round{Scenario: "bursts", Rival: Ours}} {
+		if err := Write(&file, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := file.String()
+	first, second := strings.Index(text, "\n")+1, strings.LastIndex(text[:len(text)-1], "\n")+1
+	for length := range len(text) {
+		machines, all, err := Read(strings.NewReader(text[:length]))
+		if length > 0 && length < first-1 {
+			if err == nil {
+				t.Errorf("of the first line %q was read", text[:length])
+			}
+			continue
+		}
+		if length == 0 {
+			continue
+		}
+		whole := strings.Count(text[:length], "\n") - 1
+		if length == first-1 || length == second-1 || length == len(text)-1 {
+			whole++ // but for its end
+		}
+		cut := length != first-1 && length != first && length != second-1 && length != second && length != len(text)-1
+		if err != nil || len(all) != max(whole, 0) || machines[0].Cut != cut || machines[0].Incomplete() == "" {
+			t.Fatalf("of %d bytes %d rounds, want %d; %+v, %v", length, len(all), whole, machines, err)
+		}
+	}
+	if _, _, err := Read(strings.NewReader(text[:second-5] + "\n" + text[second:])); err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("a broken line in the middle: %v", err)
+	}
+}
+
+func TestRead_TakesLongLines(t *testing.T) {
+	r := Round{Scenario: "call", Rival: Ours, Course: map[string][]Point{"loss %": make([]Point, 50_000)}}
+	var file bytes.Buffer
+	if err := Write(&file, r); err != nil {
+		t.Fatal(err)
+	}
+	if _, all, err := Read(&file); err != nil || len(all) != 1 || len(all[0].Course["loss %"]) != 50_000 {
+		t.Errorf("%d rounds, %v", len(all), err)
 	}
 }
 
@@ -158,7 +208,9 @@ func TestPrint_TellsEveryTarget(t *testing.T) {
 			all[i].Negotiated = "nack rtx"
 		}
 	}
-	Print(&table, []Machine{{Machine: "two cores", Place: "loopback"}}, all, Targets())
+	if err := (Sheet{Machines: []Machine{{Machine: "two cores", Place: "loopback"}}, Rounds: all, Targets: Targets()}).Print(&table); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{"two cores", "0.35 × livekit", "goal", "not measured", "it fell over", "1.30–1.50", "others had 30 %", "ours: 1, with nack rtx\n", "livekit: 1\n"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, table.String())
@@ -169,11 +221,14 @@ func TestPrint_TellsEveryTarget(t *testing.T) {
 func FuzzRead_NeverFailsOtherwise(f *testing.F) {
 	f.Add([]byte(`{"machine":"a"}` + "\n" + `{"scenario":"even","user_us":1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, all, err := Read(bytes.NewReader(data))
+		machines, all, err := Read(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
-		Print(&strings.Builder{}, nil, all, Targets())
+		s := Sheet{Machines: machines, Rounds: all, Targets: Targets()}
+		if err := errors.Join(s.Print(io.Discard), s.CSV(io.Discard), s.JUnit(io.Discard)); err != nil {
+			t.Error(err)
+		}
 		for _, target := range Targets() {
 			if e, _ := target.Judge(all); math.IsNaN(e.Median) {
 				t.Error("a median that is no number")

@@ -1,10 +1,7 @@
 package report
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 )
 
@@ -16,7 +13,9 @@ type Round struct {
 	Rival    string `json:"rival"`
 	Version  string `json:"version"`
 	Number   int    `json:"round"` // from 1
-	Seed     uint64 `json:"seed,omitempty"`
+	// Kind is that of the scenario; "" in files of before, and of servers that forward.
+	Kind string `json:"kind,omitempty"`
+	Seed uint64 `json:"seed,omitempty"`
 	// Invalid says why the round does not count: something else than the server
 	// was the limit, or it did not come about.
 	Invalid string `json:"invalid,omitempty"`
@@ -77,12 +76,6 @@ func (r *Round) set(m Metric, value float64) {
 	r.Figures[m] = value
 }
 
-// Machine names what rounds were measured on; it is the first line.
-type Machine struct {
-	Machine string `json:"machine"`
-	Place   string `json:"place"` // how servers and parties were joined
-}
-
 // Write appends a value as a line of JSON.
 func Write(w io.Writer, value any) error {
 	line, err := json.Marshal(value)
@@ -91,28 +84,6 @@ func Write(w io.Writer, value any) error {
 	}
 	_, err = w.Write(append(line, '\n'))
 	return err
-}
-
-// Read reads what Write wrote: machines and rounds. A line that is neither is an
-// error with its number.
-func Read(r io.Reader) (machines []Machine, rounds []Round, err error) {
-	lines := bufio.NewScanner(r)
-	for number := 1; lines.Scan(); number++ {
-		var machine Machine
-		var round Round
-		if err := errors.Join(json.Unmarshal(lines.Bytes(), &machine), json.Unmarshal(lines.Bytes(), &round)); err != nil {
-			return nil, nil, fmt.Errorf("line %d: %w", number, err)
-		}
-		switch {
-		case machine.Machine != "":
-			machines = append(machines, machine)
-		case round.Scenario != "":
-			rounds = append(rounds, round)
-		default:
-			return nil, nil, fmt.Errorf("line %d: neither a machine nor a round", number)
-		}
-	}
-	return machines, rounds, lines.Err()
 }
 
 // Merge appends the rounds of a later run to those of earlier ones. Those of one

@@ -8,31 +8,12 @@ import (
 	"text/tabwriter"
 )
 
-// Print writes what rounds come to: every scenario with all who were measured,
-// and the targets with their verdicts.
-func Print(w io.Writer, machines []Machine, rounds []Round, targets []Target) {
-	for _, m := range machines {
-		fmt.Fprintf(w, "%s\n%s\n", m.Machine, m.Place)
-	}
-	for _, version := range versions(rounds) {
-		fmt.Fprintln(w, version)
-	}
-	fmt.Fprintln(w)
-	printScenarios(w, rounds)
-	fmt.Fprintln(w)
-	printTargets(w, rounds, targets)
-	printInvalid(w, rounds)
-	if busy := others(rounds); busy.Median > disturbed {
-		fmt.Fprintf(w, "others had %.0f %% of the servers' core in half of all rounds: figures are too high, ratios uncertain\n", 100*busy.Median)
-	}
-}
-
 // disturbed is how much of a core others may have before it shows: the threads
 // of the kernel alone come to one or two in a hundred.
 const disturbed = 0.05
 
-// others is how much of the servers' core others had.
-func others(rounds []Round) Estimate {
+// busy is how much of the servers' core others had.
+func busy(rounds []Round) Estimate {
 	var parts []float64
 	for _, r := range rounds {
 		if part, ok := r.Has(Others); ok {
@@ -42,9 +23,9 @@ func others(rounds []Round) Estimate {
 	return estimate(parts)
 }
 
-// versions gives a line for each server: which it is, and what it agreed to with
+// Versions gives a line for each server: which it is, and what it agreed to with
 // subscribers.
-func versions(rounds []Round) (lines []string) {
+func Versions(rounds []Round) (lines []string) {
 	agreed := make(map[string]string)
 	for _, r := range rounds {
 		if r.Negotiated != "" {
@@ -132,17 +113,21 @@ func printTargets(w io.Writer, rounds []Round, targets []Target) {
 	fmt.Fprintln(table, "target\tgoal\tat least\tmeasured\t90 %\trounds\tverdict")
 	for _, t := range targets {
 		e, verdict := t.Judge(rounds)
-		sign := "≤"
-		if t.More {
-			sign = "≥"
-		}
 		value, interval := "–", "–"
 		if e.Rounds > 0 {
 			value, interval = t.format(e.Median), t.format(e.Low)+" to "+t.format(e.High)
 		}
-		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, sign, t.format(t.Goal), t.format(t.Least), value, interval, e.Rounds, verdict)
+		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, t.sign(), t.format(t.Goal), t.format(t.Least), value, interval, e.Rounds, verdict)
 	}
 	_ = table.Flush()
+}
+
+// sign is that between a figure and its bound.
+func (t Target) sign() string {
+	if t.More {
+		return "≥"
+	}
+	return "≤"
 }
 
 // format gives a value with its unit, or as a multiple of whom it is held

@@ -36,7 +36,7 @@ func (f Forward) Version(context.Context) (string, error) {
 		return "unknown", nil
 	}
 	if f.Module == "" {
-		return commit(info), nil
+		return Commit(info), nil
 	}
 	for _, module := range info.Deps {
 		if module.Path == f.Module {
@@ -46,8 +46,8 @@ func (f Forward) Version(context.Context) (string, error) {
 	return f.Module, nil
 }
 
-// commit says what we are built from, as far as the build tells.
-func commit(info *debug.BuildInfo) string {
+// Commit says what a program of ours is built from, as far as the build tells.
+func Commit(info *debug.BuildInfo) string {
 	revision, modified := info.Main.Version, ""
 	for _, s := range info.Settings {
 		switch {

@@ -73,6 +73,28 @@ type Core struct {
 	Steal time.Duration // what the hypervisor gave to others
 }
 
+// Cores gives the numbers of all cores of the machine, also of those that we may not run on.
+func Cores() ([]int, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return nil, err
+	}
+	return listCores(string(text)), nil
+}
+
+// listCores reads the numbers behind "cpu".
+func listCores(text string) (cores []int) {
+	for line := range strings.Lines(text) {
+		name, _, _ := strings.Cut(line, " ")
+		if number, ok := strings.CutPrefix(name, "cpu"); ok {
+			if core, err := strconv.Atoi(number); err == nil { // the sum of all has none
+				cores = append(cores, core)
+			}
+		}
+	}
+	return cores
+}
+
 // CoresOf reads what some cores have not done together (proc_stat(5)).
 func CoresOf(cores []int) (Core, error) {
 	text, err := os.ReadFile("/proc/stat")

@@ -75,3 +75,9 @@ func FuzzParse_NeverPanics(f *testing.F) {
 		_, _ = parseOverflows(text)
 	})
 }
+
+func TestListCores_LeavesTheirSumOut(t *testing.T) {
+	if got := listCores("cpu  1 2\ncpu0 1 2\ncpu12 3\nintr 5\n"); len(got) != 2 || got[0] != 0 || got[1] != 12 {
+		t.Errorf("%v", got)
+	}
+}

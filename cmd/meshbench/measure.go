@@ -4,20 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
+	"io"
 	"os"
-	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"meshfocus/bench/contest"
 	"meshfocus/bench/report"
-	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
 )
 
@@ -27,6 +21,7 @@ type comparison struct {
 	own, theirs, folder, out         string
 	liveKit, janus, modules, library string
 	machine, place                   string
+	files                            files
 	rounds, loops                    int
 	warm, measure                    time.Duration
 }
@@ -46,16 +41,11 @@ What was measured until Ctrl-C is printed all the same. docs/bench.md has the me
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, names []string) error {
 			q.cases = strings.Join(names, ",")
-			// The loop of parties has a thread for itself; handshakes go on beside it,
-			// also where there is one core.
-			runtime.GOMAXPROCS(3)
-			// Collecting garbage takes the parties' core from the loop.
-			debug.SetGCPercent(800)
-			return q.run(c.Context())
+			return q.run(c.Context(), c.OutOrStdout())
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&q.rivals, "targets", "ours,livekit,janus,pion", "what to measure, with commas")
+	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders)
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
@@ -70,14 +60,24 @@ What was measured until Ctrl-C is printed all the same. docs/bench.md has the me
 	flags.StringVar(&q.modules, "janus-modules", "/usr/lib/x86_64-linux-gnu/janus", "folder with Janus' plugins and transports")
 	flags.StringVar(&q.library, "janus-libraries", "", "folder with a libsrtp2 for Janus")
 	flags.IntVar(&q.loops, "janus-loops", 0, "event loops of Janus; 0 is a thread for each connection")
-	flags.StringVar(&q.machine, "machine", "machine unknown", "what the machine is")
+	flags.StringVar(&q.machine, "machine", "", "what the machine is, where the system does not say it well")
 	flags.StringVar(&q.place, "place", "servers and parties on loopback", "how servers and parties are joined")
+	q.files.flags(flags)
 	return c
 }
 
-func (q comparison) run(ctx context.Context) error {
-	config, err := q.config()
+// run measures what was asked. Everything that may be wrong with that is said
+// before anything starts.
+func (q comparison) run(ctx context.Context, w io.Writer) error {
+	scenarios, err := scenario.Select(q.cases)
 	if err != nil {
+		return err
+	}
+	measure, err := q.prepare(scenarios)
+	if err != nil {
+		return err
+	}
+	if err := q.files.check(); err != nil {
 		return err
 	}
 	out, err := os.Create(q.out)
@@ -85,80 +85,28 @@ func (q comparison) run(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
-	machine := report.Machine{Machine: q.machine, Place: q.place}
+	machine := machineOf(q, scenarios)
 	if err := report.Write(out, machine); err != nil {
 		return err
 	}
-	var rounds []report.Round
-	config.Took = func(r report.Round) error {
-		rounds = append(rounds, r)
-		return report.Write(out, r)
+	l := &ledger{out: out, kinds: kindsOf(scenarios), display: newDisplay(os.Stderr)}
+	end, err := l.measure(ctx, measure)
+	l.display.end()
+	if end.Stopped {
+		fmt.Fprintln(os.Stderr, "stopped; this is what was measured until then")
 	}
-	config.Say = func(format string, arguments ...any) {
-		fmt.Printf("%s %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, arguments...))
+	machine.End = &end
+	err = errors.Join(err, report.Write(out, end), out.Close())
+	sheet := sheetOf([]report.Machine{machine}, l.rounds)
+	fmt.Fprintln(w)
+	return errors.Join(err, sheet.Print(w), q.files.write(w, sheet), q.rest(w, l))
+}
+
+// rest says where the rounds are; without any, that is an error.
+func (q comparison) rest(w io.Writer, l *ledger) error {
+	if len(l.rounds) == 0 {
+		return errors.New("nothing was measured")
 	}
-	err = contest.Run(ctx, config)
-	if errors.Is(err, context.Canceled) {
-		fmt.Println("stopped; this is what was measured until then")
-		err = nil
-	}
-	fmt.Println()
-	report.Print(os.Stdout, []report.Machine{machine}, rounds, report.Targets())
-	fmt.Printf("\nrounds are in %s\n", q.out)
+	_, err := fmt.Fprintf(w, "\nrounds are in %s\n", q.out)
 	return err
-}
-
-// config puts together what was asked.
-func (q comparison) config() (c contest.Config, err error) {
-	if c.Scenarios, err = scenario.Select(q.cases); err != nil {
-		return c, err
-	}
-	if c.Rivals, err = q.choose(); err != nil {
-		return c, err
-	}
-	if c.Address, err = netip.ParseAddr(q.own); err != nil {
-		return c, err
-	}
-	if c.Place.Address, err = netip.ParseAddr(q.theirs); err != nil {
-		return c, err
-	}
-	c.Place.Prefix = strings.Fields(q.prefix)
-	if c.Place.Folder, err = filepath.Abs(q.folder); err != nil {
-		return c, err
-	}
-	for text := range strings.FieldsFuncSeq(q.cores, func(r rune) bool { return r == ',' }) {
-		core, err := strconv.Atoi(text)
-		if err != nil {
-			return c, fmt.Errorf("core %q: %w", text, err)
-		}
-		c.Cores = append(c.Cores, core)
-	}
-	c.Rounds, c.Warm, c.Measure = q.rounds, q.warm, q.measure
-	return c, nil
-}
-
-// choose gives the rivals that were named.
-func (q comparison) choose() (chosen []rival.Rival, err error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	all := []rival.Rival{
-		rival.Forward{Title: report.Ours, Program: program, Verb: "forward"},
-		rival.LiveKit{Program: q.liveKit},
-		rival.Janus{Program: q.janus, Modules: q.modules, Libraries: q.library, Loops: q.loops},
-		rival.Forward{Title: "pion", Program: program, Verb: "plain", Module: "github.com/pion/webrtc/v4"},
-	}
-	for name := range strings.SplitSeq(q.rivals, ",") {
-		found := false
-		for _, r := range all {
-			if r.Name() == strings.TrimSpace(name) {
-				chosen, found = append(chosen, r), true
-			}
-		}
-		if !found {
-			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus and pion", name)
-		}
-	}
-	return chosen, nil
 }
