@@ -19,13 +19,14 @@ type keptPacket struct {
 	timestamp uint32
 	sent      bool
 	last      bool // of its frame
+	size      int
 	payload   [PayloadSize]byte
 }
 
 func (k *kept) keep(sequence uint16, timestamp uint32, last bool, payload []byte) {
 	p := &k.packets[sequence%held]
 	p.sequence, p.timestamp, p.last, p.sent = sequence, timestamp, last, true
-	copy(p.payload[:], payload)
+	p.size = copy(p.payload[:], payload)
 }
 
 // repeat gives header and payload of a packet that is sent again (RFC 4588
@@ -37,7 +38,7 @@ func (s *source) repeat(sequence uint16, now int64, w *wire, number uint16) (hea
 		return nil, nil, false
 	}
 	binary.BigEndian.PutUint16(k.payload[:], sequence)
-	copy(k.payload[2:], p.payload[:])
+	copy(k.payload[2:], p.payload[:p.size])
 	h := k.header[:12]
 	h[0], h[1] = 0x80, w.out.repair
 	if p.last {
@@ -47,5 +48,5 @@ func (s *source) repeat(sequence uint16, now int64, w *wire, number uint16) (hea
 	binary.BigEndian.PutUint32(h[4:], p.timestamp)
 	binary.BigEndian.PutUint32(h[8:], s.again)
 	k.sequence++
-	return appendElements(h, now, w, w.out.repaired, s.rid, number), k.payload[:], true
+	return appendElements(h, now, w.out, w.mid, w.out.repaired, s.rid, number), k.payload[:2+p.size], true
 }

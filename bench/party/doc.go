@@ -33,6 +33,15 @@
 // the kernel drop all but one packet in so many, by a filter on the socket: a
 // server that fills two cores can then be measured on a machine that has two.
 //
+// Faithful parties (Config.Faithful) are fewer: who publishes shows package clip's
+// pictures and says its sound, in frames as large as an encoder's, key frames when
+// they are asked for; who subscribes opens all packets and makes of them what a
+// receiver would (package playout), asks for key frames that it misses, and can be
+// led through a bottleneck (End.Through). Latency is then from the capture of the
+// frame, of all packets that have room to say it behind what a decoder reads: it
+// stands there and not in a header extension (abs-capture-time), since servers pass
+// on those extensions alone that they know.
+//
 // Linux only: other systems get ErrSystem. Instants are nanoseconds of the
 // system's clock; rates are packets in a second.
 package party

@@ -28,9 +28,11 @@ type End struct {
 
 	load   *Load
 	socket *socket
-	port   *link.Port
-	link   *link.Link
-	heard  sync.WaitGroup // the listener
+	// through, set once, finds where to send for an address of the server's.
+	through func(server netip.AddrPort) (netip.AddrPort, error)
+	port    *link.Port
+	link    *link.Link
+	heard   sync.WaitGroup // the listener
 	// gathered is closed when candidates, the listener's until then, is complete.
 	gathered   chan struct{}
 	candidates []string
@@ -41,6 +43,7 @@ type End struct {
 	session   jsep.Session
 	connected bool // the link was told of the peer
 	wish      jsep.Wish
+	led       bool     // by through
 	early     []string // candidates that came before the description
 
 	// What the loop goes by; replaced as a whole.
@@ -50,6 +53,7 @@ type End struct {
 	sources   []*source // none of a subscriber, one for each layer of a publisher
 	transport uint16    // the next transport-wide number
 	sinks     []*sink
+	view      *view // of a faithful subscriber
 	arrivals  *feedback.Arrivals
 	numbered  uint16       // the transport-wide number that came last
 	telling   unit.Instant // not before this about arrivals
@@ -77,7 +81,7 @@ func newEnd(load *Load, name string, direction Direction, pictures int) (*End, e
 		Name: name, load: load, socket: socket, every: max(load.config.Sample, 1),
 		gathered: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1), rtcp: make([]byte, 0, longest),
 		session: jsep.New(jsep.Config{
-			ID: rand.Uint64() >> 2, CName: name, Codecs: codecs(), Extensions: extensions(),
+			ID: rand.Uint64() >> 2, CName: name, Codecs: codecs(load.config.Faithful), Extensions: extensions(),
 		}),
 	}
 	e.port = link.NewPort(func(datagram []byte, _, remote netip.AddrPort) error { return socket.send(datagram, remote) }, socket.local)
@@ -97,22 +101,52 @@ func newEnd(load *Load, name string, direction Direction, pictures int) (*End, e
 
 // intend sets what is wanted.
 func (e *End) intend(direction Direction, pictures int) {
+	faithful := e.load.config.Faithful
 	if direction == Subscribes {
 		for i := range pictures {
+			if faithful {
+				e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: fmt.Sprintf("voice%d", i), Kind: jsep.Audio})
+			}
 			e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: fmt.Sprintf("picture%d", i), Kind: jsep.Video})
+		}
+		if faithful {
+			e.view = &view{}
 		}
 		return
 	}
 	for layer := range max(e.load.config.Layers, 1) {
-		e.sources = append(e.sources, newSource(rand.Uint32(), layer, e.load.config.Layers))
+		s := newSource(rand.Uint32(), layer, e.load.config.Layers)
+		if faithful {
+			s.film = newFilm(s.width, e.load.config.Seed)
+		}
+		e.sources = append(e.sources, s)
 	}
 	first := e.sources[0]
+	if faithful { // before the picture: what layers say of themselves stands in the end
+		voice := newVoice(rand.Uint32())
+		e.sources = append(e.sources, voice)
+		track := jsep.Track{Stream: e.Name, ID: e.VoiceID(), Sources: []jsep.Source{{SSRC: voice.ssrc}}}
+		e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: "voice", Kind: jsep.Audio, Track: &track, SendOnly: true})
+	}
 	track := jsep.Track{Stream: e.Name, ID: e.TrackID(), Sources: []jsep.Source{{SSRC: first.ssrc, RTX: first.again}}}
-	e.wish.Lines = []jsep.Line{{Name: "picture", Kind: jsep.Video, Track: &track, SendOnly: true}}
+	e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: "picture", Kind: jsep.Video, Track: &track, SendOnly: true})
 }
 
 // Layers says how many encodings a publisher sends, 0 of a subscriber.
-func (e *End) Layers() int { return len(e.sources) }
+func (e *End) Layers() (count int) {
+	for _, s := range e.sources {
+		if s.sound == nil {
+			count++
+		}
+	}
+	return count
+}
+
+// Speaks reports whether a publisher sends a sound as well.
+func (e *End) Speaks() bool { return e.Layers() < len(e.sources) }
+
+// VoiceID is what a publisher calls its sound.
+func (e *End) VoiceID() string { return e.Name + "-voice" }
 
 // TrackID is what a publisher calls its picture.
 func (e *End) TrackID() string { return e.Name + "-picture" }
@@ -179,7 +213,10 @@ func (e *End) addCandidate(text string) error {
 	if text == "" || strings.Contains(strings.ToLower(text), " tcp ") {
 		return nil
 	}
-	return e.link.AddCandidate(text)
+	if e.through == nil {
+		return e.link.AddCandidate(text)
+	}
+	return e.addThrough(text)
 }
 
 // Negotiated says in words what was agreed to beyond pictures: "nack rtx twcc".
@@ -218,8 +255,12 @@ func (e *End) local(ctx context.Context) (jsep.Transport, error) {
 		return jsep.Transport{}, ctx.Err()
 	}
 	own, print := e.link.Credentials(), e.link.Fingerprint()
+	candidates := e.candidates
+	if e.through != nil {
+		candidates = nil // the server is to know no other way
+	}
 	return jsep.Transport{
-		Ufrag: own.Ufrag, Password: own.Password, Candidates: e.candidates, Complete: true, Trickle: true,
+		Ufrag: own.Ufrag, Password: own.Password, Candidates: candidates, Complete: true, Trickle: true,
 		Fingerprints: []jsep.Fingerprint{{Algorithm: print.Algorithm, Value: print.Value}},
 	}, nil
 }

@@ -38,6 +38,9 @@ func (l *Load) tell(e *End, now unit.Instant) {
 	if e.arrivals != nil && !now.Before(max(e.arrivals.Next(), e.telling)) {
 		l.say(e, w, e.arrivals.Append(e.begin(w, own), own, e.sinks[0].ssrc, now))
 	}
+	if e.view != nil {
+		l.wantKeys(e, w, own, now)
+	}
 	if !w.nack || e.every > 1 {
 		return
 	}
@@ -74,7 +77,7 @@ func (e *End) report(w *wire, now unit.Instant) []byte {
 	plain := e.rtcp[:0]
 	for _, s := range e.sources {
 		plain = feedback.AppendSenderReport(plain, s.ssrc, feedback.Info{
-			NTP: feedback.NTPOf(time.Unix(0, int64(now))), Timestamp: s.timestamp, Packets: s.packets, Octets: s.packets * PayloadSize,
+			NTP: feedback.NTPOf(time.Unix(0, int64(now))), Timestamp: s.timestamp, Packets: s.packets, Octets: s.octets,
 		})
 	}
 	if len(e.sources) > 0 {

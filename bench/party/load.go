@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
+	"meshfocus/bench/offset"
 	"meshfocus/bench/report"
 	"meshfocus/focus/transport/link"
 	"meshfocus/focus/transport/srtp"
@@ -43,6 +45,16 @@ type Config struct {
 	// Lose is the part of what arrives that subscribers take for lost, and ask
 	// for again. It counts as received all the same.
 	Lose float64
+
+	// Faithful publishers send what can be decoded, with a sound, at the rates of
+	// encoders, whatever Pace says but 0; Faithful subscribers open everything and
+	// make of it what a receiver would (End.Seen). Latency is of every packet then
+	// that says when it was captured. Sample and Lose are not for them.
+	Faithful bool
+	// Seed decides about the sizes of frames.
+	Seed uint64
+	// Clocks is how far that of publishers is ahead of ours, where it is another.
+	Clocks offset.Offset
 }
 
 // Load is the loop of synthetic participants. It owns what its Ends send and
@@ -65,6 +77,7 @@ type Load struct {
 	next    int64 // when all are to be read again
 	wanted  []uint16
 	sealed  []byte
+	gone    Counts // of those who have left: Expected
 }
 
 // New starts a Load without Ends.
@@ -152,6 +165,7 @@ func (l *Load) Counts() Counts {
 	l.do(func() {
 		c = l.counts
 		c.Latency, c.Lateness = l.counts.Latency.Clone(), l.counts.Lateness.Clone()
+		c.Expected += l.gone.Expected
 		for _, e := range l.ends {
 			for _, s := range e.sinks {
 				c.Expected += s.expected()
@@ -160,6 +174,30 @@ func (l *Load) Counts() Counts {
 		}
 	})
 	return c
+}
+
+// Leave ends the connection of an End, with a farewell to the server, and gives what
+// it has seen. It is not to be used any more.
+func (l *Load) Leave(e *End) (seen Seen, err error) {
+	found := false
+	l.do(func() {
+		at := slices.Index(l.ends, e)
+		if at < 0 {
+			return
+		}
+		found, seen = true, e.seen(unit.Instant(time.Now().UnixNano()))
+		l.ends = slices.Delete(l.ends, at, at+1)
+		if l.reading > at {
+			l.reading--
+		}
+		for _, s := range e.sinks {
+			l.gone.Expected += s.expected()
+		}
+	})
+	if !found {
+		return seen, nil
+	}
+	return seen, e.close()
 }
 
 // do has the loop do something and waits for it. After Close nothing is done.
@@ -253,6 +291,7 @@ func (l *Load) sendDue(now int64) (next int64) {
 				s.due += s.interval
 				if late > behind {
 					l.counts.Skipped += uint64(s.burst)
+					s.skip()
 					continue
 				}
 				l.counts.Lateness.Add(time.Duration(late))
@@ -272,6 +311,9 @@ func (l *Load) send(e *End, s *source) {
 		return
 	}
 	l.arena = l.arena[:0]
+	if s.film != nil {
+		s.burst = s.film.capture(time.Now().UnixNano(), s.wantKey)
+	}
 	for range min(s.burst, batch) {
 		header, payload := s.next(time.Now().UnixNano(), w, e.transport)
 		e.transport++

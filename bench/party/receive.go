@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"meshfocus/bench/clip"
 	"meshfocus/bench/report"
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/packet"
@@ -30,6 +31,8 @@ type Counts struct {
 	// Latency is of what was looked into, Lateness of bursts: how much later than
 	// due they left.
 	Latency, Lateness *report.Histogram
+	// Least is the least latency ever; below 0 the clock of publishers is ahead.
+	Least time.Duration
 }
 
 // Since gives what happened after an earlier look.
@@ -85,7 +88,11 @@ func (l *Load) takeRTP(e *End, w *wire, datagram []byte, arrived int64, now unit
 	}
 	if w.in.repair != 0 && datagram[1]&0x7f == w.in.repair {
 		l.arrive(e, w, datagram, at)
-		l.repaired(e, w, datagram, now)
+		l.repaired(e, w, datagram, at, now)
+		return
+	}
+	if e.view != nil && w.heard != 0 && datagram[1]&0x7f == w.heard {
+		l.listenTo(e, w, datagram, int64(at))
 		return
 	}
 	s := e.sink(ssrc)
@@ -94,6 +101,9 @@ func (l *Load) takeRTP(e *End, w *wire, datagram []byte, arrived int64, now unit
 			l.arrive(e, w, datagram, at)
 			s.missing.Arrived(sequence, len(datagram), now)
 			l.counts.Repaired++
+			if e.view != nil {
+				l.watch(e, w, datagram, int64(at))
+			}
 			return
 		}
 		s.count(sequence)
@@ -109,7 +119,10 @@ func (l *Load) takeRTP(e *End, w *wire, datagram []byte, arrived int64, now unit
 	if e.every == 1 {
 		s.missing.Arrived(sequence, len(datagram), now)
 	}
-	if sequence%looked == 0 {
+	switch {
+	case e.view != nil:
+		l.watch(e, w, datagram, int64(at))
+	case sequence%looked == 0:
 		l.look(e, datagram, arrived)
 	}
 }
@@ -136,7 +149,7 @@ func (l *Load) arrive(e *End, w *wire, datagram []byte, at unit.Instant) {
 
 // repaired takes a packet that was sent again (RFC 4588 section 4): the number
 // that it had stands before its payload.
-func (l *Load) repaired(e *End, w *wire, datagram []byte, now unit.Instant) {
+func (l *Load) repaired(e *End, w *wire, datagram []byte, at, now unit.Instant) {
 	if w.open == nil {
 		return
 	}
@@ -148,8 +161,14 @@ func (l *Load) repaired(e *End, w *wire, datagram []byte, now unit.Instant) {
 	header, err := packet.Parse(plain)
 	if payload := header.Payload(plain); err == nil && len(payload) > 2 {
 		for _, s := range e.sinks {
+			if e.view != nil && !e.view.picture(s.ssrc).near(header.Timestamp) {
+				continue
+			}
 			if s.missing.Repaired(binary.BigEndian.Uint16(payload), now) {
 				l.counts.Repaired++
+				if e.view != nil {
+					l.watchAgain(e, plain, header, s.ssrc, int64(at))
+				}
 				return
 			}
 		}
@@ -180,7 +199,7 @@ func (l *Load) look(e *End, datagram []byte, arrived int64) {
 		l.counts.Broken++
 		return
 	}
-	sent, ok := readStamp(plain)
+	sent, ok := clip.ReadStamp(plain)
 	if !ok {
 		l.counts.Broken++
 		return

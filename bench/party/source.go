@@ -2,6 +2,9 @@ package party
 
 import (
 	"encoding/binary"
+	"time"
+
+	"meshfocus/bench/clip"
 )
 
 const (
@@ -12,9 +15,6 @@ const (
 	frames = 30
 	// clock of video (RFC 7741 section 6.1).
 	clock = 90_000
-	// stamp is what a payload ends with: a mark and the instant of sending.
-	stamp = 16
-	mark  = 0x6d657368_62656e63
 )
 
 // rids are what layers are called, the smallest first: names that libwebrtc's
@@ -22,7 +22,8 @@ const (
 var rids = [...]string{"q", "h", "f"}
 
 // source is a stream of packets that looks like VP8 to whoever reads payload
-// descriptors and the first bytes of frames, and is noise to a decoder.
+// descriptors and the first bytes of frames, and is noise to a decoder; with a film
+// it is none, and with a sound it is Opus.
 type source struct {
 	ssrc, again uint32 // of packets, and of those sent again
 	rid         string // "" of one that is alone
@@ -42,8 +43,11 @@ type source struct {
 	wantKey   bool
 	key       bool
 
-	packets uint32 // sent so far, without those sent again
-	kept    kept
+	film  *film    // of a faithful publisher's picture
+	sound [][]byte // of its voice
+
+	packets, octets uint32 // sent so far, without those sent again
+	kept            kept
 
 	header  [64]byte
 	payload [PayloadSize]byte
@@ -70,12 +74,35 @@ func newSource(ssrc uint32, layer, of int) *source {
 // pace sets the rate, in packets a second in bursts of so many, from now on. A
 // rate of 0 stops.
 func (s *source) pace(now int64, rate float64, burst int) {
+	if s.film != nil || s.sound != nil { // goes by itself
+		if s.interval != 0 && rate > 0 {
+			return
+		}
+		s.interval, s.due, s.burst = int64(time.Second)/frames, now, 1
+		if s.sound != nil {
+			s.interval = soundEvery
+		}
+		if rate <= 0 {
+			s.interval = 0
+		}
+		return
+	}
 	rate *= s.share
 	s.burst, s.perFrame = max(burst, 1), max(int(rate/frames+0.5), 1)
 	s.interval, s.due = 0, 0
 	if rate > 0 {
 		s.interval = int64(1e9 * float64(s.burst) / rate)
 		s.due = now
+	}
+}
+
+// skip lets what is due be: what it shows is gone by.
+func (s *source) skip() {
+	switch {
+	case s.film != nil:
+		s.timestamp += clock / frames
+	case s.sound != nil:
+		s.timestamp += clip.SoundEvery
 	}
 }
 
@@ -91,6 +118,9 @@ func (s *source) pace(now int64, rate float64, burst int) {
 //	|TID|Y| KEYIDX  |  always layer 0
 //	|Size0|H| VER |P|  P is 0 in key frames, H: is shown (RFC 7741 section 4.3)
 func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte) {
+	if s.sound != nil {
+		return s.say(now, w)
+	}
 	first := s.inFrame == 0
 	if first {
 		s.picture = (s.picture + 1) & 0x7fff
@@ -99,41 +129,67 @@ func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte
 	}
 	s.inFrame++
 	last := s.inFrame >= s.perFrame
+	if s.film != nil {
+		last = s.film.parts == 1
+	}
 	if last {
 		s.inFrame = 0
 	}
-	p := s.payload[:]
+	p, shown := s.payload[:], s.timestamp
+	if s.film != nil {
+		p = p[:s.film.take(p)]
+		s.describe(p, first)
+	} else {
+		s.imitate(p, first)
+		clip.Stamp(p, now)
+	}
+	h := s.begin(w.out.media, last)
+	s.kept.keep(s.sequence, shown, last, p)
+	s.sequence++
+	s.packets++
+	s.octets += uint32(len(p))
+	return appendElements(h, now, w.out, w.mid, w.out.rid, s.rid, number), p
+}
+
+// describe writes the descriptor.
+func (s *source) describe(p []byte, first bool) {
 	p[0] = 0x80
 	p[1], p[2], p[3], p[4], p[5] = 0xe0, 0x80|byte(s.picture>>8), byte(s.picture), byte(s.picture), 0
-	p[6] = 0x11
 	if first {
 		p[0] |= 0x10
+	}
+}
+
+// imitate writes what a packet of VP8 begins with.
+func (s *source) imitate(p []byte, first bool) {
+	s.describe(p, first)
+	p[6] = 0x11
+	if first {
 		if s.key {
 			p[6] = 0x10
 			// Start code, width and height (RFC 6386 section 9.1).
 			copy(p[9:], []byte{0x9d, 0x01, 0x2a, byte(s.width), byte(s.width >> 8), byte(s.height), byte(s.height >> 8)})
 		}
 	}
-	binary.BigEndian.PutUint64(p[PayloadSize-stamp:], mark)
-	binary.BigEndian.PutUint64(p[PayloadSize-8:], uint64(now))
+}
+
+// begin writes the fixed part of a header.
+func (s *source) begin(media uint8, last bool) []byte {
 	h := s.header[:12]
-	h[0], h[1] = 0x80, w.out.media
+	h[0], h[1] = 0x80, media
 	if last {
 		h[1] |= 0x80
 	}
 	binary.BigEndian.PutUint16(h[2:], s.sequence)
 	binary.BigEndian.PutUint32(h[4:], s.timestamp)
 	binary.BigEndian.PutUint32(h[8:], s.ssrc)
-	s.kept.keep(s.sequence, s.timestamp, last, p)
-	s.sequence++
-	s.packets++
-	return appendElements(h, now, w, w.out.rid, s.rid, number), p
+	return h
 }
 
 // appendElements gives a header the extensions that were agreed to, in the form
 // of one byte (RFC 8285 section 4.2); the rid has a number of its own on what is
 // sent again.
-func appendElements(h []byte, now int64, w *wire, ridNumber uint8, rid string, number uint16) []byte {
+func appendElements(h []byte, now int64, n numbers, mid string, ridNumber uint8, rid string, number uint16) []byte {
 	at := len(h)
 	h = append(h, 0xbe, 0xde, 0, 0)
 	element := func(id uint8, value ...byte) {
@@ -141,12 +197,12 @@ func appendElements(h []byte, now int64, w *wire, ridNumber uint8, rid string, n
 			h = append(append(h, id<<4|byte(len(value)-1)), value...)
 		}
 	}
-	element(w.out.mid, []byte(w.mid)...)
+	element(n.mid, []byte(mid)...)
 	element(ridNumber, []byte(rid)...)
 	// Seconds in 6 bits and 18 behind the point.
 	sent := uint32((uint64(now)%64e9)<<18/1e9) & 0xffffff
-	element(w.out.sendTime, byte(sent>>16), byte(sent>>8), byte(sent))
-	element(w.out.transport, byte(number>>8), byte(number))
+	element(n.sendTime, byte(sent>>16), byte(sent>>8), byte(sent))
+	element(n.transport, byte(number>>8), byte(number))
 	if len(h) == at+4 {
 		return h[:at]
 	}
@@ -156,14 +212,4 @@ func appendElements(h []byte, now int64, w *wire, ridNumber uint8, rid string, n
 	h[0] |= 0x10
 	h[at+3] = byte((len(h) - at - 4) / 4)
 	return h
-}
-
-// readStamp gives the instant at which a payload in the clear was sent. It
-// reports false of what no source of ours has sent.
-func readStamp(packet []byte) (int64, bool) {
-	if len(packet) < stamp {
-		return 0, false
-	}
-	tail := packet[len(packet)-stamp:]
-	return int64(binary.BigEndian.Uint64(tail[8:])), binary.BigEndian.Uint64(tail) == mark
 }

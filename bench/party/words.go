@@ -6,25 +6,34 @@ import (
 	"slices"
 	"strings"
 
+	"meshfocus/bench/playout"
 	"meshfocus/focus/transport/jsep"
 	"meshfocus/focus/transport/srtp"
 )
 
-// codecs: VP8 alone, with what Chromium says of it.
-func codecs() []jsep.Codec {
-	return []jsep.Codec{{
+// codecs: VP8 with what Chromium says of it, and Opus of those who are faithful. It is
+// not numbered over the transport, so that what estimates by that is alike for all.
+func codecs(faithful bool) []jsep.Codec {
+	all := []jsep.Codec{{
 		Kind: jsep.Video, Name: "VP8", Clock: clock,
 		Feedback:  []string{"goog-remb", transportWide, "ccm fir", "nack", "nack pli"},
 		Preferred: jsep.PayloadTypes{Media: 96, RTX: 97},
 	}}
+	if faithful {
+		all = append(all, jsep.Codec{
+			Kind: jsep.Audio, Name: "opus", Clock: playout.SoundClock, Channels: 2, Parameters: "minptime=10;useinbandfec=1",
+			Preferred: jsep.PayloadTypes{Media: 111},
+		})
+	}
+	return all
 }
 
 // transportWide is the word for reports by transport-wide numbers.
 const transportWide = "transport-cc"
 
-// extensions are those of pictures that servers look at.
+// extensions are those that servers look at.
 func extensions() map[jsep.Kind][]string {
-	return map[jsep.Kind][]string{jsep.Video: {
+	return map[jsep.Kind][]string{jsep.Audio: {jsep.ExtensionMid}, jsep.Video: {
 		jsep.ExtensionMid, jsep.ExtensionAbsSendTime, jsep.ExtensionTransportSeq, jsep.ExtensionRID, jsep.ExtensionRepairedRID,
 	}}
 }
@@ -37,6 +46,11 @@ type wire struct {
 
 	sending bool
 	mid     string // of what we send
+	// voice and voiceMid are of the sound that we send, heard the payload type of what
+	// we receive.
+	voice    numbers
+	voiceMid string
+	heard    uint8
 	// out and in are the numbers of what leaves and of what arrives.
 	out, in numbers
 	// transportWide: the other side wants to know by transport-wide numbers when
@@ -73,18 +87,29 @@ func (w *wire) String() string {
 // a connection mean the same by a number (RFC 9143 sections 9.1.1 and 12).
 func (e *End) takeNumbers(agreement jsep.Agreement) error {
 	for _, section := range agreement.Sections {
-		if section.Kind != jsep.Video {
-			continue
-		}
 		if section.Refused || len(section.Formats) == 0 {
 			if section.Name == "" {
 				continue
 			}
 			return fmt.Errorf("%w: %s of %s", ErrRefused, section.Name, e.Name)
 		}
-		e.change(func(w *wire) { w.take(section) })
+		switch section.Kind {
+		case jsep.Video:
+			e.change(func(w *wire) { w.take(section) })
+		case jsep.Audio:
+			e.change(func(w *wire) { w.takeVoice(section) })
+		}
 	}
 	return nil
+}
+
+func (w *wire) takeVoice(section jsep.Section) {
+	if section.Direction.Sends() && section.Name != "" {
+		w.voice, w.voiceMid = numbersOf(section, section.Formats[0].Out), section.Mid
+	}
+	if section.Direction.Receives() {
+		w.heard = section.Formats[0].In.Media
+	}
 }
 
 func (w *wire) take(section jsep.Section) {
@@ -121,7 +146,7 @@ func numbersOf(section jsep.Section, types jsep.PayloadTypes) numbers {
 // layered makes an offer one of several layers, if there are (RFC 8853): sources
 // are not named then, as in Chromium's, but known by the rids on their packets.
 func layered(offer string, sources []*source) string {
-	if len(sources) < 2 {
+	if len(sources) < 2 || sources[0].rid == "" {
 		return offer
 	}
 	var kept []string
@@ -132,6 +157,9 @@ func layered(offer string, sources []*source) string {
 	}
 	var rids []string
 	for _, s := range sources {
+		if s.rid == "" {
+			continue
+		}
 		rids = append(rids, s.rid)
 		kept = append(kept, "a=rid:"+s.rid+" send")
 	}

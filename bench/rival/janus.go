@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gorilla/websocket"
 
@@ -151,8 +152,10 @@ type janus struct {
 	*process
 	socket  *websocket.Conn
 	session uint64
-	asked   int
 	feeds   map[string]int // numbers of publishers
+
+	mu    sync.Mutex // guards asked, and reading from the socket
+	asked int
 }
 
 // janusMessage is what comes: https://janus.conf.meetecho.com/docs/rest.html.
@@ -218,10 +221,15 @@ func (j *janus) Subscribe(ctx context.Context, end *party.End, from []*party.End
 }
 
 // choose asks for a layer of each picture that has several. Mids of a handle are
-// counted from 0.
+// counted from 0, over sounds and pictures of each publisher, in its own order.
 func (j *janus) choose(ctx context.Context, handle uint64, layer int, from []*party.End) error {
 	var streams []map[string]any
-	for mid, publisher := range from {
+	mid := -1
+	for _, publisher := range from {
+		mid++
+		if publisher.Speaks() {
+			mid++
+		}
 		if publisher.Layers() > 1 {
 			streams = append(streams, map[string]any{"mid": strconv.Itoa(mid), "substream": layer})
 		}
@@ -266,6 +274,8 @@ func (j *janus) tell(ctx context.Context, handle uint64, body map[string]any, js
 
 // ask sends a request and waits for what answers it, of a kind.
 func (j *janus) ask(ctx context.Context, request map[string]any, kind string) (m janusMessage, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.asked++
 	transaction := strconv.Itoa(j.asked)
 	request["transaction"] = transaction

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -64,8 +65,10 @@ rtc: {udp_port: 7882, node_ip: %[2]q, use_external_ip: false, allow_tcp_fallback
 type liveKit struct {
 	*process
 	address string
-	seats   []*seat
-	tracks  map[string]string // the server's names for what publishers send
+
+	mu     sync.Mutex // guards what follows
+	seats  []*seat
+	tracks map[string]string // the server's names for what publishers send
 }
 
 // Fields of the messages (livekit/protocol v1.50, livekit_rtc.proto). A request
@@ -81,10 +84,10 @@ const (
 	trackID, trackName, trackType                  = 1, 2, 3
 	trackWidth, trackHeight, trackSource           = 4, 5, 8
 	trackLayer                                     = 9
-	publishedTrack, publishedID                    = 2, 1
+	publishedName, publishedTrack, publishedID     = 1, 2, 1
 	layerQuality, layerWidth, layerHeight          = 1, 2, 3
 	settingsTrack, settingsQuality                 = 1, 4
-	typeVideo, sourceCamera                        = 1, 1
+	typeVideo, sourceCamera, sourceMicrophone      = 1, 1, 2
 )
 
 func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
@@ -92,13 +95,12 @@ func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
 	if err != nil {
 		return err
 	}
-	var track []byte
-	for _, field := range []struct {
-		number int
-		text   string
-	}{{trackID, end.TrackID()}, {trackName, "picture"}} {
-		track = appendBytes(track, field.number, field.text)
+	if end.Speaks() { // of a type that is 0, which is not written
+		s.want()
+		voice := appendBytes(appendBytes(nil, trackID, end.VoiceID()), trackName, "voice")
+		s.say(requestTrack, appendVarint(voice, trackSource, sourceMicrophone))
 	}
+	track := appendBytes(appendBytes(nil, trackID, end.TrackID()), trackName, "picture")
 	for _, field := range [][2]int{{trackType, typeVideo}, {trackWidth, 1280}, {trackHeight, 720}, {trackSource, sourceCamera}} {
 		track = appendVarint(track, field[0], uint64(field[1]))
 	}
@@ -116,7 +118,9 @@ func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
 	if err := s.await(ctx, responsePublished); err != nil {
 		return err
 	}
-	k.tracks[end.Name] = s.track
+	k.mu.Lock()
+	k.tracks[end.Name] = s.tracks[end.TrackID()]
+	k.mu.Unlock()
 	s.say(requestOffer, description("offer", offer, 1))
 	return s.await(ctx, responseAnswer)
 }
@@ -131,6 +135,8 @@ func (k *liveKit) Subscribe(ctx context.Context, end *party.End, from []*party.E
 	if err := s.await(ctx, responseOffer); err != nil {
 		return err
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	for _, publisher := range from {
 		if publisher.Layers() > 1 {
 			settings := appendBytes(nil, settingsTrack, k.tracks[publisher.Name])
@@ -162,7 +168,9 @@ func (k *liveKit) seat(ctx context.Context, end *party.End, grants string) (*sea
 		return nil, fmt.Errorf("%w: livekit, %s: %w", ErrRefused, end.Name, err)
 	}
 	s := newSeat(end, socket)
+	k.mu.Lock()
 	k.seats = append(k.seats, s)
+	k.mu.Unlock()
 	return s, nil
 }
 

@@ -27,7 +27,8 @@ type Rival interface {
 	Start(ctx context.Context, place Place, options Options) (Server, error)
 }
 
-// Server is one process of a Rival. Its methods are called one after the other.
+// Server is one process of a Rival. Its methods are called one after the other, but
+// for Subscribe, which may be called for several Ends at once.
 type Server interface {
 	// Publish brings an End in that publishes, and Subscribe one that receives
 	// from others, who were published before and have begun to send. Both return

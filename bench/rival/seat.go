@@ -20,21 +20,22 @@ type seat struct {
 	end    *party.End
 	socket *websocket.Conn
 	loop   sync.WaitGroup
-	// track is the server's name for what the End publishes, there when
-	// responsePublished is.
-	track string
-	stop  chan struct{}
+	// tracks is the server's names for what the End publishes, all that are wanted
+	// when responsePublished is there; the loop's until then.
+	tracks map[string]string
+	stop   chan struct{}
 
 	writing sync.Mutex // guards writing to the socket
 
-	mu    sync.Mutex // guards what follows
-	heard map[int]chan struct{}
-	err   error
-	ended chan struct{}
+	mu     sync.Mutex // guards what follows
+	heard  map[int]chan struct{}
+	wanted int // tracks
+	err    error
+	ended  chan struct{}
 }
 
 func newSeat(end *party.End, socket *websocket.Conn) *seat {
-	s := &seat{end: end, socket: socket, stop: make(chan struct{}), heard: make(map[int]chan struct{}), ended: make(chan struct{})}
+	s := &seat{end: end, socket: socket, tracks: make(map[string]string), wanted: 1, stop: make(chan struct{}), heard: make(map[int]chan struct{}), ended: make(chan struct{})}
 	s.loop.Go(s.listen)
 	s.loop.Go(s.ping)
 	return s
@@ -62,6 +63,20 @@ func (s *seat) await(ctx context.Context, field int) error {
 	case <-ctx.Done():
 		return fmt.Errorf("%w: livekit, %s: no response of kind %d: %w", ErrRefused, s.end.Name, field, ctx.Err())
 	}
+}
+
+// want says that one track more is to be published.
+func (s *seat) want() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted++
+}
+
+// complete reports whether all tracks that are wanted are published. The loop calls it.
+func (s *seat) complete() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tracks) >= s.wanted
 }
 
 // mark gives what is closed by the first response of a kind.
@@ -107,6 +122,9 @@ func (s *seat) take(data []byte) error {
 		if err := s.deal(field, message); err != nil {
 			return err
 		}
+		if field == responsePublished && !s.complete() {
+			continue
+		}
 		select {
 		case <-s.mark(field):
 		default:
@@ -139,7 +157,7 @@ func (s *seat) deal(field int, message protobuf) error {
 		if err != nil {
 			return err
 		}
-		s.track = string(published.bytes[publishedID])
+		s.tracks[string(message.bytes[publishedName])] = string(published.bytes[publishedID])
 	case responseLeave:
 		return fmt.Errorf("it was asked to leave")
 	}

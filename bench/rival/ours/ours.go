@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"meshfocus/focus"
@@ -34,6 +36,10 @@ type Config struct {
 type Forwarder struct {
 	network *transport.Network
 	focus   *focus.Focus
+
+	mu sync.Mutex // guards sections
+	// sections is how many tracks each publisher will have, by room and party.
+	sections map[string]int
 }
 
 // New opens the sockets, on all addresses.
@@ -44,15 +50,21 @@ func New(config Config) (*Forwarder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Forwarder{network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: true})}, nil
+	return &Forwarder{
+		network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: true}),
+		sections: make(map[string]int),
+	}, nil
 }
 
-// Publish answers an offer that sends one picture.
+// Publish answers an offer that sends a picture, and maybe a sound.
 func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (string, error) {
 	_, joined, err := f.join(room, party+publishing)
 	if err != nil {
 		return "", err
 	}
+	f.mu.Lock()
+	f.sections[room+"/"+party] = strings.Count(offer, "\nm=")
+	f.mu.Unlock()
 	return answer(ctx, joined, offer)
 }
 
@@ -64,12 +76,17 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 		return "", err
 	}
 	for _, name := range from {
-		track, err := published(ctx, session, name+publishing)
+		f.mu.Lock()
+		sections := f.sections[room+"/"+name]
+		f.mu.Unlock()
+		tracks, err := published(ctx, session, name+publishing, sections)
 		if err != nil {
 			return "", err
 		}
-		if _, err := joined.Subscribe(track.Key, wish(layer)); err != nil {
-			return "", err
+		for _, track := range tracks {
+			if _, err := joined.Subscribe(track.Key, wish(layer)); err != nil {
+				return "", err
+			}
 		}
 	}
 	return answer(ctx, joined, offer)
@@ -94,19 +111,20 @@ func (f *Forwarder) join(room, party string) (*focus.Session, *focus.Party, erro
 	return session, joined, err
 }
 
-// published waits for the track of an owner.
-func published(ctx context.Context, session *focus.Session, owner string) (focus.Track, error) {
+// published waits for the tracks of an owner, so many and one at least.
+func published(ctx context.Context, session *focus.Session, owner string, count int) ([]focus.Track, error) {
 	ticker := time.NewTicker(looking)
 	defer ticker.Stop()
 	for {
-		tracks := session.Tracks()
-		if i := slices.IndexFunc(tracks, func(t focus.Track) bool { return t.Owner == owner }); i >= 0 {
-			return tracks[i], nil
+		tracks := slices.Clone(session.Tracks())
+		tracks = slices.DeleteFunc(tracks, func(t focus.Track) bool { return t.Owner != owner })
+		if len(tracks) >= max(count, 1) {
+			return tracks, nil
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return focus.Track{}, fmt.Errorf("waits for %s: %w", owner, ctx.Err())
+			return nil, fmt.Errorf("waits for %s: %w", owner, ctx.Err())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/pion/rtcp"
@@ -27,12 +28,15 @@ type Forwarder struct {
 	loops      sync.WaitGroup
 }
 
-// publisher is one picture on its way to many.
+// publisher is a picture, and maybe a sound, on its way to many.
 type publisher struct {
 	connection *webrtc.PeerConnection
-	arrived    chan struct{} // closed when the track is there
-	track      *webrtc.TrackLocalStaticRTP
-	ssrc       webrtc.SSRC
+	sections   int           // of its offer
+	arrived    chan struct{} // closed when all tracks are there
+
+	mu     sync.Mutex // guards what follows; done with when arrived is closed
+	tracks []*webrtc.TrackLocalStaticRTP
+	ssrc   webrtc.SSRC // of the picture
 }
 
 // New makes a forwarder without rooms. The DTLS server's choice of a profile is
@@ -49,13 +53,13 @@ func New() (*Forwarder, error) {
 	return &Forwarder{api: api, publishers: make(map[string]*publisher)}, nil
 }
 
-// Publish answers an offer that sends one picture.
+// Publish answers an offer that sends a picture, and maybe a sound.
 func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (string, error) {
 	connection, err := f.connect()
 	if err != nil {
 		return "", err
 	}
-	p := &publisher{connection: connection, arrived: make(chan struct{})}
+	p := &publisher{connection: connection, sections: strings.Count(offer, "\nm="), arrived: make(chan struct{})}
 	connection.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.forward(remote) })
 	f.mu.Lock()
 	f.publishers[room+"/"+party] = p
@@ -63,14 +67,13 @@ func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (str
 	return answer(ctx, connection, offer)
 }
 
-// forward is the loop of a publisher. It ends with the connection.
+// forward is the loop of a track. It ends with the connection.
 func (p *publisher) forward(remote *webrtc.TrackRemote) {
 	track, err := webrtc.NewTrackLocalStaticRTP(remote.Codec().RTPCodecCapability, remote.ID(), remote.StreamID())
 	if err != nil {
 		return
 	}
-	p.track, p.ssrc = track, remote.SSRC()
-	close(p.arrived)
+	p.add(track, remote)
 	buffer := make([]byte, 1500)
 	for {
 		n, _, err := remote.Read(buffer)
@@ -79,6 +82,19 @@ func (p *publisher) forward(remote *webrtc.TrackRemote) {
 		}
 		// Who has gone is no reason to stop for the others.
 		_, _ = track.Write(buffer[:n])
+	}
+}
+
+// add notes a track; the last lets subscribers in.
+func (p *publisher) add(track *webrtc.TrackLocalStaticRTP, remote *webrtc.TrackRemote) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tracks = append(p.tracks, track)
+	if remote.Kind() == webrtc.RTPCodecTypeVideo {
+		p.ssrc = remote.SSRC()
+	}
+	if len(p.tracks) == p.sections {
+		close(p.arrived)
 	}
 }
 
@@ -101,11 +117,13 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 		case <-ctx.Done():
 			return "", fmt.Errorf("%s has sent nothing yet: %w", name, ctx.Err())
 		}
-		sender, err := connection.AddTrack(p.track)
-		if err != nil {
-			return "", err
+		for _, track := range p.tracks {
+			sender, err := connection.AddTrack(track)
+			if err != nil {
+				return "", err
+			}
+			f.loops.Go(func() { drain(sender) })
 		}
-		f.loops.Go(func() { drain(sender) })
 		connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 			if state == webrtc.PeerConnectionStateConnected {
 				_ = p.connection.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(p.ssrc)}})
