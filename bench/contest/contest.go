@@ -30,6 +30,10 @@ type Config struct {
 	// wants; nil binds them to none.
 	Cores []int
 
+	// Play measures a scenario of another kind than those of a match, of one server once;
+	// nil plays a match.
+	Play func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round
+
 	// Took is given every round, Say a line now and then; Now is told what is
 	// about to be measured, when so many of all rounds are done.
 	Took func(report.Round) error
@@ -51,7 +55,7 @@ func Run(ctx context.Context, c Config) error {
 		for number := 1; number <= c.Rounds; number++ {
 			for _, r := range of {
 				c.Now(done, all, s.Name+", "+r.Name())
-				round := c.round(ctx, s, r)
+				round := c.play(ctx, s, r)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -92,6 +96,13 @@ func (c Config) versions(ctx context.Context) map[string]string {
 	return versions
 }
 
+func (c Config) play(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {
+	if c.Play != nil {
+		return c.Play(ctx, s, r)
+	}
+	return c.round(ctx, s, r)
+}
+
 // round measures one server once.
 func (c Config) round(ctx context.Context, s scenario.Scenario, r rival.Rival) (result report.Round) {
 	result = report.Round{Scenario: s.Name, Rival: r.Name(), Figures: report.Figures{}}
@@ -111,8 +122,8 @@ func (c Config) round(ctx context.Context, s scenario.Scenario, r rival.Rival) (
 	return result
 }
 
-// place is where a server of a scenario runs: on as many cores as it may.
-func (c Config) place(s scenario.Scenario) rival.Place {
+// PlaceOf is where a server of a scenario runs: on as many cores as it may.
+func (c Config) PlaceOf(s scenario.Scenario) rival.Place {
 	place := c.Place
 	if cores := c.coresOf(s); len(cores) > 0 {
 		list := make([]string, len(cores))

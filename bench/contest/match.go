@@ -43,7 +43,7 @@ func (m *match) enter(ctx context.Context, r rival.Rival) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, entering)
 	defer cancel()
 	s := m.scenario
-	if m.server, err = r.Start(ctx, m.config.place(s), rival.Options{Tick: time.Duration(s.Tick), Lanes: s.Lanes}); err != nil {
+	if m.server, err = r.Start(ctx, m.config.PlaceOf(s), rival.Options{Tick: time.Duration(s.Tick), Lanes: s.Lanes}); err != nil {
 		return err
 	}
 	if m.load, err = party.New(party.Config{Address: m.config.Address, Profile: s.Cipher.Profile(), Sample: s.Sample, Layers: s.Layers, Lose: s.Lose}); err != nil {

@@ -35,8 +35,9 @@ const (
 	JoinMillis       Metric = "join_ms"        // median from asking to media that can flow
 	FirstFrameMillis Metric = "first_frame_ms" // median from asking to the first picture
 	Freezes          Metric = "freezes_per_minute"
-	Frozen           Metric = "frozen" // part of the time
-	Layer            Metric = "layer"  // mean of what was shown, 0 the smallest
+	Frozen           Metric = "frozen"    // part of the time
+	Layer            Metric = "layer"     // mean of what was shown, 0 the smallest
+	Concealed        Metric = "concealed" // part of the sound that a receiver had to make up
 
 	// Of meshes.
 	ConnectedMillis Metric = "connected_ms" // from the first join until all pairs are
@@ -100,6 +101,7 @@ var meanings = []Meaning{
 	{Freezes, "freezes/min", 1, 2, Less},
 	{Frozen, "frozen %", 100, 2, Less},
 	{Layer, "layer", 1, 2, More},
+	{Concealed, "sound missing %", 100, 2, Less},
 	{PerSecond, "most packets/s", 1, 0, More},
 	{MemoryKB, "kB/subscriber", 1, 0, Less},
 	{PartyMB, "MB/party", 1, 1, Less},

@@ -94,6 +94,14 @@ func (f *forwarder) Subscribe(ctx context.Context, end *party.End, from []*party
 	})
 }
 
+// Choose is refused by the plain one, which knows one layer.
+func (f *forwarder) Choose(ctx context.Context, end *party.End, _ []*party.End) error {
+	if err := f.client.Choose(ctx, room, end.Name, end.Layer); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrRefused, end.Name, err)
+	}
+	return nil
+}
+
 func (f *forwarder) Allocations(ctx context.Context) (uint64, bool) {
 	usage, err := f.client.Usage(ctx)
 	return usage.Allocations, err == nil

@@ -133,7 +133,7 @@ func (j Janus) Start(ctx context.Context, place Place, _ Options) (Server, error
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: janus: %w", ErrRefused, err), p.Stop())
 	}
-	s := &janus{process: p, socket: socket, feeds: make(map[string]int)}
+	s := &janus{process: p, socket: socket, feeds: make(map[string]int), handles: make(map[*party.End]uint64)}
 	created, err := s.ask(ctx, map[string]any{"janus": "create"}, "success")
 	if err != nil {
 		return nil, errors.Join(err, s.Stop())
@@ -154,8 +154,9 @@ type janus struct {
 	session uint64
 	feeds   map[string]int // numbers of publishers
 
-	mu    sync.Mutex // guards asked, and reading from the socket
-	asked int
+	mu      sync.Mutex // guards what follows, and reading from the socket
+	asked   int
+	handles map[*party.End]uint64 // of subscribers
 }
 
 // janusMessage is what comes: https://janus.conf.meetecho.com/docs/rest.html.
@@ -217,6 +218,17 @@ func (j *janus) Subscribe(ctx context.Context, end *party.End, from []*party.End
 	if _, err = j.tell(ctx, handle, map[string]any{"request": "start"}, &janusDescription{Type: "answer", SDP: answer}); err != nil {
 		return err
 	}
+	j.mu.Lock()
+	j.handles[end] = handle
+	j.mu.Unlock()
+	return j.choose(ctx, handle, end.Layer, from)
+}
+
+// Choose asks for another layer.
+func (j *janus) Choose(ctx context.Context, end *party.End, from []*party.End) error {
+	j.mu.Lock()
+	handle := j.handles[end]
+	j.mu.Unlock()
 	return j.choose(ctx, handle, end.Layer, from)
 }
 

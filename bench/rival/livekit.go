@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,13 +138,30 @@ func (k *liveKit) Subscribe(ctx context.Context, end *party.End, from []*party.E
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.choose(s, end, from)
+	return nil
+}
+
+// Choose says which layer is wanted from now on.
+func (k *liveKit) Choose(_ context.Context, end *party.End, from []*party.End) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	at := slices.IndexFunc(k.seats, func(s *seat) bool { return s.end == end })
+	if at < 0 {
+		return fmt.Errorf("%w: livekit: %s has no seat", ErrRefused, end.Name)
+	}
+	k.choose(k.seats[at], end, from)
+	return nil
+}
+
+// choose says which layer an End wants of whoever has several. k.mu is held.
+func (k *liveKit) choose(s *seat, end *party.End, from []*party.End) {
 	for _, publisher := range from {
 		if publisher.Layers() > 1 {
 			settings := appendBytes(nil, settingsTrack, k.tracks[publisher.Name])
 			s.say(requestSettings, appendVarint(settings, settingsQuality, uint64(end.Layer)))
 		}
 	}
-	return nil
 }
 
 // Allocations are not told without more of a server than others run.

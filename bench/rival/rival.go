@@ -44,6 +44,12 @@ type Server interface {
 	Stop() error
 }
 
+// Chooser is a Server that can be told which layer an End that has come in wants from
+// now on: End.Layer, of all whom it receives from.
+type Chooser interface {
+	Choose(ctx context.Context, end *party.End, from []*party.End) error
+}
+
 // Place is where a process runs.
 type Place struct {
 	// Prefix is put before the command, such as "ip netns exec a taskset -c 0".

@@ -23,6 +23,7 @@ type measuring func(context.Context, *ledger) error
 func ways() []way {
 	return []way{
 		{[]scenario.Kind{scenario.Cost, scenario.Capacity, scenario.Memory}, prepareForwarding},
+		{[]scenario.Kind{scenario.Call}, prepareCalls},
 	}
 }
 

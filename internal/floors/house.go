@@ -19,6 +19,7 @@ func Meshfocus() House {
 			{Path: "bench/congestion/table", Floor: Roof, Beside: []string{"bench/congestion"}},
 			{Path: "bench/contest", Floor: Roof, Beside: []string{"bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/offset", Floor: Roof},
+			{Path: "bench/call", Floor: Roof, Beside: []string{"bench/offset", "bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/clip", Floor: Roof},
 			{Path: "bench/party", Floor: Roof, Beside: []string{"bench/clip", "bench/offset", "bench/playout", "bench/report"}},
 			{Path: "bench/playout", Floor: Roof},
@@ -29,7 +30,7 @@ func Meshfocus() House {
 			{Path: "bench/rival/plain", Floor: Roof},
 			{Path: "bench/scenario", Floor: Roof},
 			{Path: "cmd/meshbench", Floor: Roof, Beside: []string{
-				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/contest", "bench/report", "bench/rival", "bench/rival/door", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
+				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/contest", "bench/report", "bench/rival", "bench/rival/door", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
 
 			{Path: "mesh/forward", Floor: Hall, Beside: []string{"mesh"}},
 			{Path: "mesh/via", Floor: Hall, Beside: []string{"mesh"}},

@@ -4,6 +4,7 @@
 //
 //	POST /publish?room=R&party=P           the offer sends one picture
 //	POST /subscribe?room=R&party=P&from=A&from=B…   a section for each, in order
+//	POST /choose?room=R&party=P&layer=N    another layer for one who subscribes, if there are
 //	GET  /stats                            Usage, as JSON
 //	GET  /debug/pprof/…                    where it spends what (net/http/pprof)
 //

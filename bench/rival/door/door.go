@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,11 @@ type Forwarder interface {
 	Publish(ctx context.Context, room, party, offer string) (answer string, err error)
 	// layer is which of a publisher's layers is wanted, 0 the smallest.
 	Subscribe(ctx context.Context, room, party string, from []string, layer int, offer string) (answer string, err error)
+}
+
+// Chooser is a Forwarder that can give a subscriber another layer.
+type Chooser interface {
+	Choose(room, party string, layer int) error
 }
 
 // Usage is what a process says of itself.
@@ -45,6 +51,17 @@ func Handler(f Forwarder) http.Handler {
 			return "", err
 		}
 		return f.Subscribe(r.Context(), q.Get("room"), q.Get("party"), q["from"], layer, offer)
+	}))
+	mux.HandleFunc("POST /choose", answered(func(_ *http.Request, q url.Values, _ string) (string, error) {
+		chooser, ok := f.(Chooser)
+		if !ok {
+			return "", errors.New("there is one layer")
+		}
+		layer, err := strconv.Atoi(q.Get("layer"))
+		if err != nil {
+			return "", err
+		}
+		return "", chooser.Choose(q.Get("room"), q.Get("party"), layer)
 	}))
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(usage()) // who has gone needs no answer
@@ -89,6 +106,12 @@ func (c Client) Publish(ctx context.Context, room, party, offer string) (string,
 func (c Client) Subscribe(ctx context.Context, room, party string, from []string, layer int, offer string) (string, error) {
 	query := url.Values{"room": {room}, "party": {party}, "from": from, "layer": {strconv.Itoa(layer)}}
 	return c.post(ctx, "/subscribe?"+query.Encode(), offer)
+}
+
+// Choose asks for another layer for one who subscribes.
+func (c Client) Choose(ctx context.Context, room, party string, layer int) error {
+	_, err := c.post(ctx, "/choose?"+url.Values{"room": {room}, "party": {party}, "layer": {strconv.Itoa(layer)}}.Encode(), "")
+	return err
 }
 
 // Usage asks what the process uses.

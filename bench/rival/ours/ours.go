@@ -37,9 +37,11 @@ type Forwarder struct {
 	network *transport.Network
 	focus   *focus.Focus
 
-	mu sync.Mutex // guards sections
+	mu sync.Mutex // guards what follows
 	// sections is how many tracks each publisher will have, by room and party.
 	sections map[string]int
+	// subscriptions are those of each subscriber, likewise.
+	subscriptions map[string][]*focus.Subscription
 }
 
 // New opens the sockets, on all addresses.
@@ -52,7 +54,7 @@ func New(config Config) (*Forwarder, error) {
 	}
 	return &Forwarder{
 		network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: true}),
-		sections: make(map[string]int),
+		sections: make(map[string]int), subscriptions: make(map[string][]*focus.Subscription),
 	}, nil
 }
 
@@ -84,12 +86,29 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 			return "", err
 		}
 		for _, track := range tracks {
-			if _, err := joined.Subscribe(track.Key, wish(layer)); err != nil {
+			subscription, err := joined.Subscribe(track.Key, wish(layer))
+			if err != nil {
 				return "", err
 			}
+			f.mu.Lock()
+			f.subscriptions[room+"/"+party] = append(f.subscriptions[room+"/"+party], subscription)
+			f.mu.Unlock()
 		}
 	}
 	return answer(ctx, joined, offer)
+}
+
+// Choose has a subscriber get another layer of everything.
+func (f *Forwarder) Choose(room, party string, layer int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.subscriptions[room+"/"+party] == nil {
+		return fmt.Errorf("nobody called %s subscribes", party)
+	}
+	for _, subscription := range f.subscriptions[room+"/"+party] {
+		subscription.Wish(wish(layer))
+	}
+	return nil
 }
 
 // wish asks for a layer by the size that parties give it; the largest is whatever

@@ -9,6 +9,7 @@ package plain
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -105,6 +106,7 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 	if err != nil {
 		return "", err
 	}
+	var connected []func() // what is to be done then
 	for _, name := range from {
 		f.mu.Lock()
 		p := f.publishers[room+"/"+name]
@@ -122,25 +124,53 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 			if err != nil {
 				return "", err
 			}
-			f.loops.Go(func() { drain(sender) })
+			f.loops.Go(func() { p.drain(sender) })
 		}
-		connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-			if state == webrtc.PeerConnectionStateConnected {
-				_ = p.connection.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(p.ssrc)}})
-			}
-		})
+		connected = append(connected, p.refresh)
 	}
+	connection.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		if state != webrtc.PeerConnectionStateConnected {
+			return
+		}
+		for _, refresh := range connected {
+			refresh()
+		}
+	})
 	return answer(ctx, connection, offer)
 }
 
-// drain reads what a subscriber says, which Pion's interceptors see by that.
-func drain(sender *webrtc.RTPSender) {
+// refresh asks for a key frame.
+func (p *publisher) refresh() {
+	_ = p.connection.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(p.ssrc)}})
+}
+
+// drain reads what a subscriber says, which Pion's interceptors see by that, and hands
+// on its wish for a key frame.
+func (p *publisher) drain(sender *webrtc.RTPSender) {
 	buffer := make([]byte, 1500)
 	for {
-		if _, _, err := sender.Read(buffer); err != nil {
+		n, _, err := sender.Read(buffer)
+		if err != nil {
 			return
 		}
+		if wantsKey(buffer[:n]) {
+			p.refresh()
+		}
 	}
+}
+
+// wantsKey looks for a PLI or FIR in a compound packet (RFC 4585 section 6.3.1, RFC
+// 5104 section 4.3.1).
+func wantsKey(compound []byte) bool {
+	const payloadFeedback, pictureLoss, fullIntra = 206, 1, 4
+	for len(compound) >= 4 {
+		if format := compound[0] & 0x1f; compound[1] == payloadFeedback && (format == pictureLoss || format == fullIntra) {
+			return true
+		}
+		size := 4 * (1 + int(binary.BigEndian.Uint16(compound[2:])))
+		compound = compound[min(size, len(compound)):]
+	}
+	return false
 }
 
 // Close ends all connections and waits for the loops.

@@ -121,6 +121,12 @@ func (b *Bottleneck) Retune(way int, rate unit.BitRate) {
 	b.do(func() { b.links[way].Retune(discrete.Constant(rate)) })
 }
 
+// Become has a way be another path from now on: its rates and delays count from Begin.
+// What is under way arrives as it was to, but in order. It is for after Begin.
+func (b *Bottleneck) Become(way int, path discrete.Path) {
+	b.do(func() { b.links[way].Become(path) })
+}
+
 // Logs gives what passed since Begin, forward and back.
 func (b *Bottleneck) Logs() (logs [2]discrete.Log) {
 	b.do(func() {

@@ -68,18 +68,33 @@ func NewLink(clock *Clock, path Path, luck *rand.Rand, log *Log) *Link {
 // Connect says where the packets of a flow arrive, and how long its wire is: nil
 // is the delay of the link.
 func (l *Link) Connect(flow int, delay Delays, to Receiver) {
-	if delay == nil {
+	own := delay != nil
+	if !own {
 		delay = l.path.Delay
 	}
 	for len(l.wires) <= flow {
 		l.wires = append(l.wires, nil)
 	}
-	l.wires[flow] = &wire{clock: l.clock, delay: delay, to: to}
+	l.wires[flow] = &wire{clock: l.clock, delay: delay, own: own, to: to}
 }
 
 // Retune has the bottleneck go at other rates from now on, by the same clock. What is in
 // the queue leaves as it was to.
 func (l *Link) Retune(rates Rates) { l.path.Rates, l.step = rates, 0 }
+
+// Become has the link be another path from now on, by the same clock. What is in the
+// queue leaves as it was to, and wires with a delay of their own keep it.
+func (l *Link) Become(path Path) {
+	if path.Least == 0 {
+		path.Least = 2 * 1500
+	}
+	l.path, l.step = path, 0
+	for _, w := range l.wires {
+		if w != nil && !w.own {
+			w.delay = path.Delay
+		}
+	}
+}
 
 // Put sends a packet, and reports whether it fit into the queue.
 func (l *Link) Put(p Packet, now unit.Instant) bool {
@@ -203,6 +218,7 @@ func (l *Link) jitter() time.Duration {
 type wire struct {
 	clock *Clock
 	delay Delays
+	own   bool // the delay is not the link's
 	to    Receiver
 	last  unit.Instant // arrival of the newest
 	under ring[travelling]

@@ -255,3 +255,29 @@ func TestALinkThatIsRetunedGoesAtItsNewRate(t *testing.T) {
 		t.Errorf("they came at %v", to.times)
 	}
 }
+
+func TestALinkThatBecomesAnother(t *testing.T) {
+	clock, to, other := NewClock(), &sink{}, &sink{}
+	link := NewLink(clock, Path{Rates: Constant(unit.Megabit), Queue: time.Second, Delay: Always(50 * time.Millisecond)}, rand.New(rand.NewPCG(7, 7)), &Log{})
+	link.Connect(0, nil, to)
+	link.Connect(1, Always(time.Millisecond), other)
+	put := func(at time.Duration, flow int) {
+		clock.Run(At(at))
+		link.Put(Packet{Flow: flow, Size: 1250, Number: int64(at)}, At(at))
+	}
+	put(0, 0) // 10 ms, and 50 more
+	clock.Run(At(time.Second))
+	link.Become(Path{Rates: Constant(10 * unit.Megabit), Queue: time.Second, Delay: Always(5 * time.Millisecond)})
+	put(time.Second, 0)
+	put(time.Second, 1)
+	clock.Run(At(2 * time.Second))
+	link.Become(Path{Loss: 1})
+	put(2*time.Second, 0)
+	clock.Run(At(time.Hour))
+	if want := []time.Duration{60 * time.Millisecond, 1006 * time.Millisecond}; !slices.Equal(to.times, want) {
+		t.Errorf("arrived at %v, want %v", to.times, want)
+	}
+	if want := []time.Duration{1003 * time.Millisecond}; !slices.Equal(other.times, want) {
+		t.Errorf("on a wire of its own at %v, want %v", other.times, want)
+	}
+}

@@ -1,0 +1,206 @@
+package call
+
+import (
+	"context"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meshfocus/bench/offset"
+	"meshfocus/bench/party"
+	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
+	"meshfocus/bench/rival/door"
+	"meshfocus/bench/rival/ours"
+	"meshfocus/bench/rival/plain"
+	"meshfocus/bench/scenario"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// inside is a forwarder in this process, so that the test needs no program.
+type inside string
+
+// closer is one that can be closed.
+type closer interface {
+	door.Forwarder
+	Close() error
+}
+
+func (i inside) Name() string                            { return string(i) }
+func (i inside) Version(context.Context) (string, error) { return "inside", nil }
+
+func (i inside) Start(context.Context, rival.Place, rival.Options) (rival.Server, error) {
+	var forwarder closer
+	var err error
+	if i == "pion" {
+		forwarder, err = plain.New()
+	} else {
+		forwarder, err = ours.New(ours.Config{Loopback: true})
+	}
+	if err != nil {
+		return nil, err
+	}
+	server := httptest.NewServer(door.Handler(forwarder))
+	return &served{forwarder, server, door.Client{URL: server.URL}}, nil
+}
+
+type served struct {
+	forwarder closer
+	server    *httptest.Server
+	client    door.Client
+}
+
+func (s *served) Publish(ctx context.Context, end *party.End) error {
+	return s.bring(ctx, end, func(offer string) (string, error) { return s.client.Publish(ctx, "r", end.Name, offer) })
+}
+
+func (s *served) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
+	var names []string
+	for _, publisher := range from {
+		names = append(names, publisher.Name)
+	}
+	return s.bring(ctx, end, func(offer string) (string, error) {
+		return s.client.Subscribe(ctx, "r", end.Name, names, end.Layer, offer)
+	})
+}
+
+func (s *served) Choose(ctx context.Context, end *party.End, _ []*party.End) error {
+	return s.client.Choose(ctx, "r", end.Name, end.Layer)
+}
+
+func (s *served) bring(ctx context.Context, end *party.End, by func(string) (string, error)) error {
+	offer, err := end.Offer(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := by(offer)
+	if err != nil {
+		return err
+	}
+	return end.Accept(answer)
+}
+
+func (s *served) Allocations(context.Context) (uint64, bool) { return 0, false }
+func (s *served) PID() int                                   { return os.Getpid() }
+
+func (s *served) Stop() error {
+	s.server.Close()
+	return s.forwarder.Close()
+}
+
+func config(s scenario.Scenario, r rival.Rival) Config {
+	s.Name, s.Kind, s.Cipher, s.Lanes = "tiny", scenario.Call, scenario.GCM, 1
+	return Config{
+		Scenario: s, Rival: r, Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		Warm: 100 * time.Millisecond, Measure: 1200 * time.Millisecond, Seed: 1,
+	}
+}
+
+// machine reports whether a round does not count for a reason that a busy machine gives.
+func machine(t *testing.T, r report.Round) bool {
+	if strings.HasPrefix(r.Invalid, "the generator") {
+		t.Logf("%s: %s", r.Rival, r.Invalid)
+		return true
+	}
+	return false
+}
+
+// TestRun_SaysWhatPeopleSee measures tiny calls of each sort.
+func TestRun_SaysWhatPeopleSee(t *testing.T) {
+	for name, c := range map[string]Config{
+		"pion, they come and go": config(scenario.Scenario{Publishers: 2, Subscribers: 2, Leave: 300 * time.Millisecond}, inside("pion")),
+		"ours, layers change":    config(scenario.Scenario{Publishers: 1, Subscribers: 2, Layers: 3, Change: 300 * time.Millisecond}, inside("ours")),
+		"ours, a path": config(scenario.Scenario{Publishers: 1, Subscribers: 2, Path: []scenario.Stretch{
+			{Delay: 30 * time.Millisecond, Bandwidth: 20e6, Queue: 100 * time.Millisecond, Loss: 0.02},
+		}}, inside("ours")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Run(t.Context(), c)
+			if r.Invalid != "" && !machine(t, r) {
+				t.Fatalf("it does not count: %s", r.Invalid)
+			}
+			for _, m := range []report.Metric{
+				report.JoinMillis, report.FirstFrameMillis, report.P50Micros, report.P999Micros, report.CPUMicros, report.Forwarded, report.Seconds,
+			} {
+				if value, ok := r.Has(m); !ok || value <= 0 {
+					t.Errorf("%s is %v", m, value)
+				}
+			}
+			for _, m := range []report.Metric{report.Loss, report.Freezes, report.Frozen, report.Concealed} {
+				if value, ok := r.Has(m); !ok || value < 0 || m != report.Freezes && value > 1 {
+					t.Errorf("%s is %v, %v", m, value, ok)
+				}
+			}
+			if r.Figures[report.FirstFrameMillis] < r.Figures[report.JoinMillis] {
+				t.Errorf("a frame came before anything could: %v", r.Figures)
+			}
+			if len(r.Course["loss %"]) < 2 || len(r.Course["latency p99 ms"]) == 0 || len(r.Spread) == 0 || r.Negotiated == "" {
+				t.Errorf("%+v", r)
+			}
+			if layer, ok := r.Has(report.Layer); ok != (c.Scenario.Layers > 1) || layer < 0 || layer > 2 {
+				t.Errorf("of %d layers, %v was shown", c.Scenario.Layers, layer)
+			}
+			if least := 1000 * float64(30); c.Scenario.Path != nil && r.Figures[report.P50Micros] < least {
+				t.Errorf("half of all packets took less than the path: %v µs", r.Figures[report.P50Micros])
+			}
+		})
+	}
+}
+
+func TestRun_CatchesAWrongClock(t *testing.T) {
+	c := config(scenario.Scenario{Publishers: 1, Subscribers: 1}, inside("ours"))
+	c.Measure, c.Clocks = 500*time.Millisecond, offset.Offset{Ahead: -10 * time.Second, Bound: time.Millisecond}
+	if r := Run(t.Context(), c); !strings.Contains(r.Invalid, "the offset of the clocks is wrong") && !machine(t, r) {
+		t.Errorf("%q, %v", r.Invalid, r.Figures)
+	}
+}
+
+func TestRun_GivesWhatThereIsWhenItIsStopped(t *testing.T) {
+	c := config(scenario.Scenario{Publishers: 1, Subscribers: 1, Leave: 200 * time.Millisecond}, inside("ours"))
+	c.Measure = time.Hour
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	r := Run(ctx, c)
+	if seconds := r.Figures[report.Seconds]; r.Invalid == "" && (seconds <= 0 || seconds > 60) {
+		t.Errorf("it measured for %v s: %v", seconds, r.Figures)
+	}
+}
+
+func TestRun_RefusesWhatItCannotDo(t *testing.T) {
+	for want, s := range map[string]scenario.Scenario{
+		"no av1 yet":                 {Publishers: 1, Subscribers: 1, Codec: "av1"},
+		"who speaks cannot change":   {Publishers: 1, Subscribers: 1, Speak: time.Second},
+		"cannot be told which layer": {},
+	} {
+		var err error
+		if s.Publishers > 0 {
+			err = Check(s)
+		} else {
+			st := &stage{config: Config{Scenario: scenario.Scenario{Layers: 2, Change: time.Second}}}
+			st.change(t.Context())
+			err = st.broken()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestStretchAt_IsTheLastThatHasBegun(t *testing.T) {
+	all := []scenario.Stretch{{Bandwidth: 1}, {From: time.Second, Bandwidth: 2}}
+	if s := stretchAt(all, 0); s.Bandwidth != 1 {
+		t.Errorf("%+v", s)
+	}
+	if s := stretchAt(all, time.Minute); s.Bandwidth != 2 {
+		t.Errorf("%+v", s)
+	}
+	if s := stretchAt(nil, 0); s != nil {
+		t.Errorf("%+v", s)
+	}
+}

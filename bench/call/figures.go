@@ -1,0 +1,238 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"meshfocus/bench/party"
+	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
+	"meshfocus/internal/unit"
+)
+
+const (
+	// unsent is how much of the traffic may be missing by the generator's fault, late
+	// how far behind it may be.
+	unsent = 0.001
+	late   = 5 * time.Millisecond
+	// second is how long a point of a course stands for.
+	second = time.Second
+)
+
+// look is what counters say at an instant.
+type look struct {
+	at        time.Time
+	counts    party.Counts
+	usage     rival.Usage
+	overflows uint64
+}
+
+func (s *stage) look() (l look, err error) {
+	if l.usage, err = rival.UsageOf(s.server.PID()); err != nil {
+		return l, err
+	}
+	if l.overflows, err = rival.Overflows(); err != nil {
+		return l, err
+	}
+	l.at, l.counts = time.Now(), s.load.Counts()
+	return l, nil
+}
+
+// measure watches for as long as it is to last, while things happen.
+func (s *stage) measure(ctx context.Context) error {
+	wait(ctx, s.config.Warm)
+	before, err := s.look()
+	if err != nil {
+		return err
+	}
+	for _, g := range s.present() {
+		g.before = g.end.Seen()
+	}
+	happening, cancel := context.WithCancel(ctx)
+	var events sync.WaitGroup
+	events.Go(func() { s.churn(happening) })
+	events.Go(func() { s.change(happening) })
+	events.Go(func() { s.wander(happening, before.at) })
+	s.follow(ctx, before)
+	then, err := s.look()
+	cancel()
+	events.Wait()
+	if err != nil {
+		return err
+	}
+	s.note(before, then)
+	return s.judge(before, then)
+}
+
+// lasts is how long a measurement takes: as asked, or until the path has been all it is
+// to be.
+func (s *stage) lasts() time.Duration {
+	d := s.config.Measure
+	if all := s.config.Scenario.Path; len(all) > 1 {
+		d = max(d, all[len(all)-1].From+settled)
+	}
+	return d
+}
+
+// follow notes the course, second by second.
+func (s *stage) follow(ctx context.Context, begun look) {
+	course := make(map[string][]report.Point)
+	last := begun.counts
+	for at := time.Duration(0); at < s.lasts() && ctx.Err() == nil; {
+		at = min(at+second, s.lasts())
+		wait(ctx, time.Until(begun.at.Add(at)))
+		now := s.load.Counts()
+		span := now.Since(last)
+		last = now
+		x := time.Since(begun.at).Seconds()
+		if span.Latency.Count() > 0 {
+			course["latency p99 ms"] = append(course["latency p99 ms"], report.Point{x, millis(span.Latency.Quantile(0.99))})
+		}
+		course["loss %"] = append(course["loss %"], report.Point{x, 100 * loss(span)})
+	}
+	s.round.Course = course
+}
+
+// loss is the part of what servers have numbered that came neither at first nor again.
+func loss(span party.Counts) float64 {
+	if span.Expected == 0 {
+		return 0
+	}
+	return max(1-float64(span.Received+span.Repaired)/float64(span.Expected), 0)
+}
+
+// note writes down what was measured.
+func (s *stage) note(before, then look) {
+	f, span := s.round.Figures, then.counts.Since(before.counts)
+	seconds := then.at.Sub(before.at).Seconds()
+	f[report.Seconds], f[report.Sent], f[report.Loss] = seconds, float64(span.Sent), loss(span)
+	f[report.LateMicros] = float64(span.Lateness.Quantile(0.99)) / float64(time.Microsecond)
+	f[report.Skipped], f[report.Overflowed] = float64(span.Skipped), float64(then.overflows-before.overflows)
+	span.Latency.Note(s.round)
+	// What is under way at either end looks like missing.
+	if missing := span.Expected - min(span.Expected, span.Received); missing > span.Expected/1000 {
+		f[report.Repaired] = min(float64(span.Repaired)/float64(missing), 1)
+	}
+	view := s.sum(before.at, then.at)
+	f[report.JoinMillis], f[report.FirstFrameMillis] = median(view.joins), median(view.firsts)
+	if view.watched > 0 {
+		f[report.Freezes] = float64(view.freezes) / view.watched.Minutes()
+		f[report.Frozen] = view.frozen.Seconds() / view.watched.Seconds()
+	}
+	if s.config.Scenario.Layers > 1 && view.frames > 0 {
+		f[report.Layer] = view.layers/float64(view.frames) - float64(len(sizes)-s.config.Scenario.Layers)
+	}
+	if view.expected > 0 {
+		f[report.Concealed] = 1 - float64(view.heard)/float64(view.expected)
+	}
+	forwarded := float64(span.Received+span.Repaired) + float64(view.expected)
+	f[report.Forwarded] = forwarded
+	if forwarded > 0 {
+		f[report.UserMicros] = micros(then.usage.User-before.usage.User) / forwarded
+		f[report.SystemMicros] = micros(then.usage.System-before.usage.System) / forwarded
+		f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
+	}
+	if guests := s.present(); len(guests) > 0 {
+		s.round.Negotiated = guests[0].end.Negotiated()
+	}
+}
+
+// sizes are the widths of layers, the smallest first.
+var sizes = []uint16{320, 640, 1280}
+
+// view is what all have seen and heard together.
+type view struct {
+	joins, firsts   []float64 // ms
+	watched, frozen time.Duration
+	freezes, frames uint64
+	layers          float64 // sum over frames
+	heard, expected uint64
+}
+
+// sum adds up what all saw between two instants, also those who have left, and those
+// who came.
+func (s *stage) sum(began, ended time.Time) (v view) {
+	for _, g := range s.present() {
+		if !g.connected.IsZero() {
+			g.last, g.until = g.end.Seen(), ended
+			v.add(g, began)
+		}
+	}
+	for _, g := range s.former {
+		v.add(g, began)
+	}
+	return v
+}
+
+func (v *view) add(g *guest, began time.Time) {
+	v.joins = append(v.joins, millis(g.connected.Sub(g.asked)))
+	for i, sight := range g.last.Pictures {
+		if sight.First == unit.Never {
+			continue
+		}
+		first := time.Unix(0, int64(sight.First))
+		v.firsts = append(v.firsts, millis(first.Sub(g.asked)))
+		if i < len(g.before.Pictures) {
+			sight = sight.Since(g.before.Pictures[i])
+		}
+		if first.Before(began) {
+			first = began
+		}
+		v.watched += max(g.until.Sub(first), 0)
+		v.freezes += sight.Freezes
+		v.frozen += sight.Frozen
+		for width, count := range sight.Widths {
+			v.frames += count
+			v.layers += float64(max(slices.Index(sizes, width), 0)) * float64(count)
+		}
+	}
+	for i, hearing := range g.last.Sounds {
+		if i < len(g.before.Sounds) {
+			hearing = hearing.Since(g.before.Sounds[i])
+		}
+		v.heard += min(hearing.Heard, hearing.Expected)
+		v.expected += hearing.Expected
+	}
+}
+
+// judge says why a round tells nothing of the server, if so.
+func (s *stage) judge(before, then look) error {
+	if err := s.broken(); err != nil {
+		return err
+	}
+	span := then.counts.Since(before.counts)
+	lateness, overflowed := span.Lateness.Quantile(0.99), then.overflows-before.overflows
+	switch {
+	case span.Sent == 0 || span.Received == 0:
+		return fmt.Errorf("%d packets were sent and %d arrived", span.Sent, span.Received)
+	case float64(span.Skipped) > unsent*float64(span.Sent):
+		return fmt.Errorf("the generator could not send %d of %d packets", span.Skipped, span.Sent+span.Skipped)
+	case float64(overflowed) > unsent*float64(span.Received):
+		return fmt.Errorf("the generator had no room for %d datagrams", overflowed)
+	case lateness > late:
+		return fmt.Errorf("the generator was late by %v", lateness)
+	case span.Broken > span.Opened/100:
+		return fmt.Errorf("%d of %d packets could not be read", span.Broken, span.Opened)
+	}
+	for _, g := range s.present() {
+		if err := g.path.fault(); err != nil {
+			return err
+		}
+	}
+	return s.config.Clocks.Check(then.counts.Least)
+}
+
+// median gives the middle of some values, 0 if there are none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	slices.Sort(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+
+	"meshfocus/bench/call"
+	"meshfocus/bench/contest"
+	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
+	"meshfocus/bench/scenario"
+)
+
+// prepareCalls is the way of calls: the same servers, with parties that see and hear.
+func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error) {
+	config, err := q.contest()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range scenarios {
+		if err := call.Check(s); err != nil {
+			return nil, err
+		}
+	}
+	config.Scenarios = scenarios
+	seeds := make(map[[2]string]uint64) // the same for all targets of a round
+	config.Play = func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {
+		key := [2]string{s.Name, r.Name()}
+		seeds[key]++
+		return call.Run(ctx, call.Config{
+			Scenario: s, Rival: r, Place: config.PlaceOf(s), Address: config.Address, Warm: config.Warm, Measure: config.Measure, Seed: seeds[key],
+		})
+	}
+	return func(ctx context.Context, l *ledger) error {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // the loop has a thread for itself, paths have others
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
+		config.Took, config.Now, config.Say = l.Took, l.Now, l.Say
+		return contest.Run(ctx, config)
+	}, nil
+}
