@@ -23,15 +23,17 @@ type Difference string
 
 // The differences.
 const (
-	BetterNow  Difference = "better"
-	WorseNow   Difference = "worse"
-	Moved      Difference = "changed" // of a figure that has no better
-	Same       Difference = "same"    // no more than trifle, and it is sure
-	Unsure     Difference = "unsure"  // the rounds do not tell
-	FewRounds  Difference = "too few rounds"
-	trifle                = 0.01
-	leastOfAny            = 3 // rounds, from which on the bootstrap says anything
+	BetterNow Difference = "better"
+	WorseNow  Difference = "worse"
+	Moved     Difference = "changed" // of a figure that has no better
+	Same      Difference = "same"    // no more than trifle, and it is sure
+	Unsure    Difference = "unsure"  // the rounds do not tell
+	FewRounds Difference = "too few rounds"
+	trifle               = 0.01
 )
+
+// LeastRounds are those from which on the bootstrap says anything.
+const LeastRounds = 3
 
 // Changes compares rounds of before with rounds of now. They were not measured by
 // turns, so what the machine did between is in it: only figures of the same
@@ -95,7 +97,7 @@ func ratioOf(old, fresh []float64) Estimate {
 
 func (c Change) judge(better Better) Difference {
 	switch {
-	case c.Before.Rounds < leastOfAny || c.Now.Rounds < leastOfAny:
+	case c.Before.Rounds < LeastRounds || c.Now.Rounds < LeastRounds:
 		return FewRounds
 	case c.Ratio.Rounds == 0:
 		if c.Now.Median == c.Before.Median {

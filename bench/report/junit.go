@@ -34,17 +34,17 @@ type junitSay struct {
 }
 
 // JUnit writes targets and rounds as test cases, which is what CI systems show: a
-// target that is missed is a failure, one that was not measured is skipped, a
-// round that does not count is an error.
+// target that is missed for sure is a failure, one that was not measured, or of which the
+// rounds do not tell, is skipped, a round that does not count is an error.
 func (s Sheet) JUnit(w io.Writer) error {
 	targets, rounds := junitSuite{Name: "targets"}, junitSuite{Name: "rounds that do not count"}
 	for _, t := range s.Targets {
 		e, verdict := t.Judge(s.Rounds)
 		c := junitCase{Class: "meshbench.targets." + t.Scenario, Name: t.Says, Out: t.tell(e, verdict)}
-		switch verdict {
-		case Missed:
+		switch {
+		case verdict == Missed && t.Sure(e):
 			c.Failure = &junitSay{c.Out}
-		case Unmeasured:
+		case verdict == Missed, verdict == Unmeasured:
 			c.Skipped = &junitSay{c.Out}
 		}
 		targets.add(c)
@@ -83,9 +83,9 @@ func (s *junitSuite) add(c junitCase) {
 
 // tell says in a sentence what came of a target.
 func (t Target) tell(e Estimate, verdict Verdict) string {
-	text := fmt.Sprintf("%s: goal %s %s, at least %s", verdict, t.sign(), t.format(t.Goal), t.format(t.Least))
+	text := fmt.Sprintf("%s: goal %s", t.Word(e, verdict), t.Wanted())
 	if e.Rounds > 0 {
-		text += fmt.Sprintf("; measured %s (%s to %s) in %d rounds", t.format(e.Median), t.format(e.Low), t.format(e.High), e.Rounds)
+		text += fmt.Sprintf("; measured %s (%s to %s) in %d rounds", t.Show(e.Median), t.Show(e.Low), t.Show(e.High), e.Rounds)
 	}
 	return text
 }

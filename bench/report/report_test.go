@@ -109,6 +109,32 @@ func TestTarget_Judges(t *testing.T) {
 	}
 }
 
+func TestTarget_IsSureWhereTheIntervalIs(t *testing.T) {
+	less, more := Target{Goal: 1, Least: 2}, Target{Goal: 2, Least: 1, More: true}
+	for _, c := range []struct {
+		name   string
+		target Target
+		e      Estimate
+		want   bool
+	}{
+		{"all of it reaches the goal", less, Estimate{0.8, 0.7, 0.9, 5}, true},
+		{"some does not", less, Estimate{0.8, 0.7, 1.1, 5}, false},
+		{"at least, all of it", less, Estimate{1.5, 1.1, 1.9, 5}, true},
+		{"some misses", less, Estimate{1.5, 1.1, 2.1, 5}, false},
+		{"all misses", less, Estimate{3, 2.1, 4, 5}, true},
+		{"more is better", more, Estimate{3, 2.1, 4, 5}, true},
+		{"more is better, some does not reach it", more, Estimate{3, 1.9, 4, 5}, false},
+		{"two rounds", less, Estimate{0.8, 0.7, 0.9, 2}, false},
+	} {
+		if got := c.target.Sure(c.e); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	if got := less.Word(Estimate{0.8, 0.7, 1.1, 5}, Reached); got != "goal, unsure" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestTargets_AreBoundedTheRightWayRound(t *testing.T) {
 	for _, target := range Targets() {
 		if target.More != (target.Goal > target.Least) && target.Goal != target.Least {

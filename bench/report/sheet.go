@@ -225,15 +225,15 @@ func (s Sheet) printSection(w io.Writer, section Section) {
 		}
 		fmt.Fprint(table, "  rounds that count")
 		for _, name := range names {
-			fmt.Fprint(table, "\t", s.counted(c.Name, name))
+			fmt.Fprint(table, "\t", s.Counted(c.Name, name))
 		}
 		fmt.Fprintln(table)
 		_ = table.Flush() // into memory
 	}
 }
 
-// counted says how many rounds there are, and how many of them count.
-func (s Sheet) counted(scenario, rival string) string {
+// Counted says how many rounds there are, and how many of them count.
+func (s Sheet) Counted(scenario, rival string) string {
 	rounds, valid := s.Of(scenario, rival), 0
 	for _, r := range rounds {
 		if r.Invalid == "" {

@@ -115,11 +115,19 @@ func printTargets(w io.Writer, rounds []Round, targets []Target) {
 		e, verdict := t.Judge(rounds)
 		value, interval := "–", "–"
 		if e.Rounds > 0 {
-			value, interval = t.format(e.Median), t.format(e.Low)+" to "+t.format(e.High)
+			value, interval = t.Show(e.Median), t.Show(e.Low)+" to "+t.Show(e.High)
 		}
-		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, t.sign(), t.format(t.Goal), t.format(t.Least), value, interval, e.Rounds, verdict)
+		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, t.sign(), t.Show(t.Goal), t.Show(t.Least), value, interval, e.Rounds, t.Word(e, verdict))
 	}
 	_ = table.Flush()
+}
+
+// Wanted says what is to be reached, and what at least.
+func (t Target) Wanted() string {
+	if t.Goal == t.Least {
+		return t.sign() + " " + t.Show(t.Goal)
+	}
+	return t.sign() + " " + t.Show(t.Goal) + ", at least " + t.Show(t.Least)
 }
 
 // sign is that between a figure and its bound.
@@ -130,9 +138,9 @@ func (t Target) sign() string {
 	return "≤"
 }
 
-// format gives a value with its unit, or as a multiple of whom it is held
+// Show gives a value with its unit, or as a multiple of whom it is held
 // against.
-func (t Target) format(value float64) string {
+func (t Target) Show(value float64) string {
 	switch {
 	case t.Base != "":
 		return fmt.Sprintf("%.2f × one", value)

@@ -49,6 +49,21 @@ func (t Target) Judge(rounds []Round) (Estimate, Verdict) {
 	return e, Missed
 }
 
+// Sure reports whether the interval lies on one side of each bound, as the median does:
+// rounds drawn again would say the same. A few rounds are never sure.
+func (t Target) Sure(e Estimate) bool {
+	one := func(bound float64) bool { return t.keeps(e.Low, bound) == t.keeps(e.High, bound) }
+	return e.Rounds >= LeastRounds && one(t.Goal) && one(t.Least)
+}
+
+// Word is a verdict as it is shown: with a doubt where it is not sure.
+func (t Target) Word(e Estimate, v Verdict) string {
+	if v == Unmeasured || t.Sure(e) {
+		return string(v)
+	}
+	return string(v) + ", unsure"
+}
+
 func (t Target) keeps(value, bound float64) bool {
 	if t.More {
 		return value >= bound

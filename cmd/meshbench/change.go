@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,10 +22,16 @@ interval leaves out 1, and the change is more than one in a hundred.`,
 			}
 			var rounds [2][]report.Round
 			for i, name := range files {
-				var err error
-				if _, rounds[i], err = readRounds([]string{name}); err != nil {
+				machines, read, err := readRounds([]string{name})
+				if err != nil {
 					return err
 				}
+				for _, m := range machines {
+					if why := m.Incomplete(); why != "" {
+						fmt.Fprintf(c.OutOrStdout(), "%s: %s\n", name, why)
+					}
+				}
+				rounds[i] = read
 			}
 			return report.PrintChanges(c.OutOrStdout(), report.Changes(rounds[0], rounds[1]))
 		},

@@ -12,21 +12,23 @@ import (
 	"github.com/spf13/pflag"
 
 	"meshfocus/bench/report"
+	"meshfocus/bench/report/page"
 )
 
 // files are the forms in which a report is wanted beside the terminal; "" is none,
 // "-" standard output.
-type files struct{ csv, junit string }
+type files struct{ html, csv, junit string }
 
 // flags makes them flags of a verb.
 func (f *files) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&f.html, "html", "", "file for the report with curves, to look at in a browser; it needs no network")
 	flags.StringVar(&f.csv, "csv", "", "file for all figures, a line for each of each round")
 	flags.StringVar(&f.junit, "junit", "", "file for the targets as test cases, which CI shows")
 }
 
 // check says what could not be written, before a run that takes its time.
 func (f *files) check() error {
-	for _, name := range []string{f.csv, f.junit} {
+	for _, name := range []string{f.html, f.csv, f.junit} {
 		if name == "" || special(name) {
 			continue
 		}
@@ -45,6 +47,7 @@ func (f *files) write(w io.Writer, s report.Sheet) error {
 		name, what string
 		write      func(io.Writer) error
 	}{
+		{f.html, "the report with curves", func(w io.Writer) error { return page.Write(w, s) }},
 		{f.csv, "all figures", s.CSV},
 		{f.junit, "targets for CI", s.JUnit},
 	} {

@@ -34,9 +34,12 @@ func newRun() *cobra.Command {
 rounds in which targets take turns, so that whatever else the machine does meets all
 of them alike. Without a name it measures all in which servers forward.
 
-What was measured until Ctrl-C is printed all the same. docs/bench.md has the method.`,
-		Example: `  meshbench run smoke                              can everything be started?
+Each round is appended to --out as soon as it is there, and what was measured until
+Ctrl-C is reported all the same. What cannot be started is named and left out.
+docs/bench.md has the method, and how to read a report.`,
+		Example: `  meshbench run smoke                               can everything be started?
   meshbench run even bursts --targets ours,livekit  two scenarios, two servers
+  meshbench run even slow --html bench.html         with curves, to look at offline
   meshbench run ./mine.yaml --rounds 9 --out mine.jsonl`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, names []string) error {

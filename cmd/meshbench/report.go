@@ -23,6 +23,7 @@ figures beside them. docs/bench.md tells how to read it.
 Of a run that was killed the rounds that are whole are read, and that it was cut off
 is said.`,
 		Example: `  meshbench report bench.jsonl
+  meshbench report --html bench.html bench.jsonl     with curves, to look at offline
   meshbench report --csv - monday.jsonl friday.jsonl all figures, for a spreadsheet
   meshbench report --junit bench.xml bench.jsonl     targets as test cases`,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -34,7 +35,7 @@ is said.`,
 				return err
 			}
 			s := sheetOf(machines, rounds)
-			if f.csv != "-" && f.junit != "-" { // a form alone is for a program
+			if f.html != "-" && f.csv != "-" && f.junit != "-" { // a form alone is for a program
 				if err := s.Print(c.OutOrStdout()); err != nil {
 					return err
 				}

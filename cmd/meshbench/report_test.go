@@ -25,9 +25,12 @@ func told(ctx context.Context, arguments ...string) (string, error) {
 
 func TestReport_WritesEveryForm(t *testing.T) {
 	folder := t.TempDir()
-	table, tests := filepath.Join(folder, "bench.csv"), filepath.Join(folder, "bench.xml")
-	if _, err := told(t.Context(), "report", measured, "--csv", table, "--junit", tests); err != nil {
+	look, table, tests := filepath.Join(folder, "bench.html"), filepath.Join(folder, "bench.csv"), filepath.Join(folder, "bench.xml")
+	if _, err := told(t.Context(), "report", measured, "--html", look, "--csv", table, "--junit", tests); err != nil {
 		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(look); err != nil || !strings.Contains(string(text), "uPlot") {
+		t.Errorf("there is no page: %v", err)
 	}
 	if text, err := os.ReadFile(table); err != nil || !strings.Contains(string(text), ",cost,even,ours,") {
 		t.Errorf("there is no table: %v", err)
@@ -85,6 +88,9 @@ func TestReport_ReadsWhatIsWholeOfARunThatWasKilled(t *testing.T) {
 	}
 	if text, err := told(t.Context(), "report", half); err != nil || !strings.Contains(text, "cut off in the middle of a line") || !strings.Contains(text, "bursts") {
 		t.Errorf("%v:\n%s", err, text)
+	}
+	if text, err := told(t.Context(), "compare", half, measured); err != nil || !strings.Contains(text, half+": the run was cut off") {
+		t.Errorf("to be compared, %v:\n%s", err, text)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"html/template"
 	"io"
+
+	"meshfocus/bench/plot"
 )
 
 // Held is a case of which two or more ways to play it are held against each other.
@@ -41,7 +43,7 @@ func Against(w io.Writer, names []string, held []Held, runs []Run, made string) 
 	return against.Execute(w, map[string]any{
 		"Names": names, "Held": held, "Made": made,
 		// All of it is ours or vendored; JSON has < escaped.
-		"Style": template.CSS(plotStyle + pageStyle), "Plot": template.JS(plotScript), "Script": template.JS(pageScript),
-		"Curves": template.JS(curves), "Licence": plotLicence,
+		"Style": plot.Style(), "Plot": plot.Script(), "Script": template.JS(pageScript),
+		"Curves": template.JS(curves), "Licence": plot.Licence(),
 	})
 }

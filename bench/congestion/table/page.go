@@ -8,21 +8,14 @@ import (
 	"math"
 
 	"meshfocus/bench/congestion"
+	"meshfocus/bench/plot"
 )
 
 var (
 	//go:embed page.html
 	pageText string
-	//go:embed page.css
-	pageStyle string
 	//go:embed page.js
 	pageScript string
-	//go:embed vendor/uPlot.iife.min.js
-	plotScript string
-	//go:embed vendor/uPlot.min.css
-	plotStyle string
-	//go:embed vendor/LICENSE
-	plotLicence string
 )
 
 var page = template.Must(template.New("page").Parse(pageText))
@@ -45,8 +38,8 @@ func Page(w io.Writer, runs []Run, about map[string]string, made string) error {
 	return page.Execute(w, map[string]any{
 		"Besides": Besides(runs), "Names": names, "Tallies": tallies, "Cases": sections(rows, about), "Glances": glances(runs, rows, about), "Made": made, "Seeds": seeds(runs),
 		// All of it is ours or vendored; JSON has < escaped.
-		"Style": template.CSS(plotStyle + pageStyle), "Plot": template.JS(plotScript), "Script": template.JS(pageScript),
-		"Curves": template.JS(curves), "Licence": plotLicence,
+		"Style": plot.Style(), "Plot": plot.Script(), "Script": template.JS(pageScript),
+		"Curves": template.JS(curves), "Licence": plot.Licence(),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"meshfocus/bench/plot"
 	"meshfocus/focus/bwe"
 	"meshfocus/internal/unit"
 )
@@ -115,8 +116,8 @@ func (r *Replayed) Page(w io.Writer, name string) error {
 	}
 	return replayedPage.Execute(w, map[string]any{
 		"Name": filepath.Base(name), "Reports": r.reports, "Lasted": r.last.Round(time.Second / 10), "Differs": r.differs, "Strange": r.strange,
-		"Marks": r.marks, "Style": template.CSS(plotStyle + pageStyle), "Plot": template.JS(plotScript), "Script": template.JS(replayedScript),
-		"Points": template.JS(points), "MarksData": template.JS(marks), "Licence": plotLicence,
+		"Marks": r.marks, "Style": plot.Style(), "Plot": plot.Script(), "Script": template.JS(replayedScript),
+		"Points": template.JS(points), "MarksData": template.JS(marks), "Licence": plot.Licence(),
 	})
 }
 
