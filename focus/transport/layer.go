@@ -75,6 +75,9 @@ func (l *layer) frame(sample *Sample) {
 	l.stats.Frames++
 	if sample.KeyFrame {
 		l.stats.KeyFrames++
+		if l.stats.FirstKeyFrame.IsZero() {
+			l.stats.FirstKeyFrame = sample.Arrived
+		}
 	}
 	if sample.Width > 0 {
 		l.stats.Width, l.stats.Height = sample.Width, sample.Height

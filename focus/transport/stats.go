@@ -104,6 +104,9 @@ type LayerStats struct {
 	Broken    uint64
 	// Width and Height of the last key frame, 0 if unknown.
 	Width, Height int
+	// FirstKeyFrame is when the first packet of the first whole key frame came; zero
+	// before.
+	FirstKeyFrame time.Time
 	// LastSeen is when the last packet came that was not mere padding.
 	LastSeen time.Time
 	// Read: this is the layer that readers get.
