@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func BenchmarkHistory(b *testing.B) {
 
 // tellCalls reads a room once and reports the figures.
 func tellCalls(b *testing.B, account *matrix.Account, roomID string, events int) {
-	before, _ := usage()
+	before := usage()
 	reader := history.NewReader(history.Options{Now: time.Now()})
 	var most int
 	var looking time.Duration
@@ -48,7 +49,7 @@ func tellCalls(b *testing.B, account *matrix.Account, roomID string, events int)
 		calls += len(reader.Add(event))
 		if read++; read%(events/10) == 0 {
 			pause := time.Now()
-			now, _ := usage()
+			now := usage()
 			most = max(most, int(now)-int(before))
 			looking += time.Since(pause)
 		}
@@ -133,3 +134,13 @@ func pastEvent(i int, at time.Time) map[string]any {
 		"event_id": fmt.Sprintf("$%d", i), "origin_server_ts": at.UnixMilli(), "content": content,
 	}
 }
+
+// usage gives heap and stacks in use after a collection.
+func usage() (heap uint64) {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapInuse + stats.StackInuse
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -48,7 +48,10 @@ const (
 	PartyCPU        Metric = "party_cpu"
 
 	// Of homeservers.
-	Delivered Metric = "messages_per_second"
+	Delivered     Metric = "messages_per_second"
+	MessageMicros Metric = "message_cpu_us" // processor time of a message that arrived
+	HomeMB        Metric = "homeserver_MB"  // resident
+	Limited       Metric = "limited"        // part of the requests that came too soon, as it said
 
 	// How the generator did, and what the servers' cores did besides.
 	LateMicros Metric = "generator_late_p99_us"
@@ -89,6 +92,7 @@ var meanings = []Meaning{
 	{Messages, "messages/pair", 1, 1, Less},
 	{MessageBytes, "kB/pair", 1e-3, 1, Less},
 	{Delivered, "messages/s", 1, 0, More},
+	{MessageMicros, "CPU µs/message", 1, 0, Less},
 	{CPUMicros, "CPU µs/packet", 1, 2, Less},
 	{UserMicros, "user µs/packet", 1, 2, Neither}, // a sample of 250 a second divides the two
 	{SystemMicros, "system µs/packet", 1, 2, Neither},
@@ -106,6 +110,8 @@ var meanings = []Meaning{
 	{MemoryKB, "kB/subscriber", 1, 0, Less},
 	{PartyMB, "MB/party", 1, 1, Less},
 	{PartyCPU, "core %/party", 100, 1, Less},
+	{HomeMB, "homeserver MB", 1, 0, Less},
+	{Limited, "refused as too soon %", 100, 1, Less},
 	{Allocations, "allocations/packet", 1, 3, Less},
 	{Sent, "sent", 1, 0, Neither},
 	{Forwarded, "forwarded", 1, 0, Neither},

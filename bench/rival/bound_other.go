@@ -2,6 +2,15 @@
 
 package rival
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 func bound() *syscall.SysProcAttr { return nil }
+
+func signal(pid int, s syscall.Signal) {
+	if p, err := os.FindProcess(pid); err == nil {
+		_ = p.Signal(s)
+	}
+}

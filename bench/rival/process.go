@@ -77,11 +77,11 @@ func (p *process) Stop() error {
 		return p.fault()
 	default:
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	signal(p.PID(), syscall.SIGTERM)
 	select {
 	case <-p.ended:
 	case <-time.After(farewell):
-		_ = p.cmd.Process.Kill()
+		signal(p.PID(), syscall.SIGKILL)
 		<-p.ended
 	}
 	return nil

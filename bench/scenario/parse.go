@@ -32,7 +32,7 @@ var (
 		Capacity: {"burst", "cipher", "tick", "lanes", "layers", "lose", "sample"},
 		Memory:   {"burst", "cipher", "tick", "lanes", "layers", "lose"},
 		Call:     {"codec", "cipher", "lanes", "layers", "leave", "speak", "change", "path"},
-		Mesh:     {"codec", "leave", "path", "delay"},
+		Mesh:     {"leave", "delay"},
 		Messages: {"delay"}, Storm: {"delay"},
 	}
 )
@@ -125,7 +125,7 @@ func (s Scenario) check(file string, at map[string]*token.Position) error {
 	return nil
 }
 
-// codecs are those of Call and Mesh.
+// codecs are those of Call.
 var codecs = []string{"vp8", "vp9", "h264", "av1"}
 
 type bound struct {

@@ -79,8 +79,8 @@ type Scenario struct {
 	Leave  time.Duration `yaml:"leave"`
 	Speak  time.Duration `yaml:"speak"`
 	Change time.Duration `yaml:"change"`
-	// Path is what lies between server and subscribers of a Call, or between the
-	// parties of a Mesh, from so long after the beginning on; nil is nothing.
+	// Path is what lies between server and subscribers of a Call, from so long after
+	// the beginning on; nil is nothing.
 	Path []Stretch `yaml:"path"`
 
 	// Parties of a Mesh, Devices of Messages and Storm.

@@ -42,7 +42,7 @@ func TestLibrary_IsWhatTheTargetsSpeakOf(t *testing.T) {
 		}
 		seen[s.Name] = true
 	}
-	for _, name := range []string{"even", "at-once", "bursts", "slow", "meeting", "cm", "core", "cores", "memory", Smoke} {
+	for _, name := range []string{"even", "at-once", "bursts", "slow", "meeting", "cm", "core", "cores", "memory", Smoke, "mesh-2", "mesh-4", "mesh-8", "mesh-slow", "mesh-churn", "todevice", "todevice-slow", "todevice-calm", "storm-20", "storm-100"} {
 		if !seen[name] {
 			t.Errorf("there is no %s", name)
 		}

@@ -24,6 +24,8 @@ func ways() []way {
 	return []way{
 		{[]scenario.Kind{scenario.Cost, scenario.Capacity, scenario.Memory}, prepareForwarding},
 		{[]scenario.Kind{scenario.Call}, prepareCalls},
+		{[]scenario.Kind{scenario.Mesh}, prepareMesh},
+		{[]scenario.Kind{scenario.Messages, scenario.Storm}, prepareHomes},
 	}
 }
 

@@ -22,6 +22,7 @@ type comparison struct {
 	liveKit, janus, modules, library string
 	machine, place                   string
 	files                            files
+	homes                            homes
 	rounds, loops                    int
 	warm, measure                    time.Duration
 }
@@ -40,6 +41,8 @@ docs/bench.md has the method, and how to read a report.`,
 		Example: `  meshbench run smoke                               can everything be started?
   meshbench run even bursts --targets ours,livekit  two scenarios, two servers
   meshbench run even slow --html bench.html         with curves, to look at offline
+  meshbench run mesh-4                              our mesh, without a server for media
+  meshbench run todevice storm-20 --targets embedded
   meshbench run ./mine.yaml --rounds 9 --out mine.jsonl`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -48,7 +51,7 @@ docs/bench.md has the method, and how to read a report.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders)
+	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders+"; homeservers: "+homeservers)
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
@@ -66,6 +69,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.machine, "machine", "", "what the machine is, where the system does not say it well")
 	flags.StringVar(&q.place, "place", "servers and parties on loopback", "how servers and parties are joined")
 	q.files.flags(flags)
+	q.homes.flags(flags)
 	return c
 }
 

@@ -22,6 +22,8 @@ func Meshfocus() House {
 			{Path: "bench/call", Floor: Roof, Beside: []string{"bench/offset", "bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/clip", Floor: Roof},
 			{Path: "bench/party", Floor: Roof, Beside: []string{"bench/clip", "bench/offset", "bench/playout", "bench/report"}},
+			{Path: "bench/home", Floor: Roof, Beside: []string{"bench/report", "bench/rival", "bench/scenario"}},
+			{Path: "bench/mesh", Floor: Roof, Beside: []string{"bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/playout", Floor: Roof},
 			{Path: "bench/plot", Floor: Roof},
 			{Path: "bench/report", Floor: Roof},
@@ -32,7 +34,7 @@ func Meshfocus() House {
 			{Path: "bench/rival/plain", Floor: Roof},
 			{Path: "bench/scenario", Floor: Roof},
 			{Path: "cmd/meshbench", Floor: Roof, Beside: []string{
-				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/contest", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
+				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/contest", "bench/home", "bench/mesh", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
 
 			{Path: "mesh/forward", Floor: Hall, Beside: []string{"mesh"}},
 			{Path: "mesh/via", Floor: Hall, Beside: []string{"mesh"}},
