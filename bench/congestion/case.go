@@ -37,6 +37,9 @@ type Case struct {
 	Starved, Late Starved
 }
 
+// Stands reports whether a process of somebody stands now and then.
+func (c *Case) Stands() bool { return c.Starved.Share > 0 || c.Late.Share > 0 }
+
 // Window is a part of a run.
 type Window struct{ From, To time.Duration }
 

@@ -124,7 +124,7 @@ func (q *trial) plays() (plays []play, bubbled bool, err error) {
 			continue
 		}
 		for _, c := range with {
-			if s.alone && c.name != table.Ours {
+			if (s.alone || s.own && q.cases == "") && c.name != table.Ours {
 				continue
 			}
 			bubbled = bubbled || c.bubbled

@@ -36,6 +36,8 @@ type scene struct {
 	// alone: it is ours that plays it, with all that lies around the estimator;
 	// others have nothing to put in.
 	alone bool
+	// own: ours alone plays it, for the time that it takes, where nobody names it.
+	own bool
 	// again: it repeats another under one more condition, and is played when named.
 	again bool
 	play  func(maker congestion.Maker, seed uint64, varied, observe bool) congestion.Result
@@ -44,7 +46,9 @@ type scene struct {
 // scenes gives all there are, in the order of the table.
 func scenes(interval time.Duration) (all []scene) {
 	for _, c := range congestion.Cases() {
-		all = append(all, single(c, interval))
+		s := single(c, interval)
+		s.own = c.Stands()
+		all = append(all, s)
 	}
 	for _, s := range congestion.Simulcasts() {
 		all = append(all, whole(s.Case, s))

@@ -98,11 +98,11 @@ func newStand(t *testing.T, behind *town, change func(*Config)) *stand {
 type browser struct {
 	t      *testing.T
 	socket *websocket.Conn
-	frames chan map[string]any // closed when the socket ends
-	ended  error               // why, after frames is closed
-	stop   chan struct{}       // closed: read no more
-	mouth  sync.Mutex          // one frame at a time
-	asleep atomic.Bool         // answers no pings, as a machine that is off
+	frames chan map[string]any   // closed when the socket ends
+	ended  atomic.Pointer[error] // why, before frames is closed; nil: it reads no more of its own accord
+	stop   chan struct{}         // closed: read no more
+	mouth  sync.Mutex            // one frame at a time
+	asleep atomic.Bool           // answers no pings, as a machine that is off
 
 	self    message.Party
 	session string
@@ -147,11 +147,20 @@ func (b *browser) read() {
 		default:
 		}
 		var frame map[string]any
-		if b.ended = b.socket.ReadJSON(&frame); b.ended != nil {
+		if err := b.socket.ReadJSON(&frame); err != nil {
+			b.ended.Store(&err)
 			return
 		}
 		b.frames <- frame
 	}
+}
+
+// why is what the socket ended with, nil if it has not.
+func (b *browser) why() error {
+	if err := b.ended.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // fields are those of a frame, but its type.
@@ -192,7 +201,7 @@ func (b *browser) must(kind string) map[string]any {
 	b.t.Helper()
 	frame := b.hear(kind)
 	if frame == nil {
-		b.t.Fatalf("no %s came; the socket ended with %v", kind, b.ended)
+		b.t.Fatalf("no %s came; the socket ended with %v", kind, b.why())
 	}
 	return frame
 }
@@ -204,7 +213,7 @@ func (b *browser) refused(code Code) map[string]any {
 	if frame["code"] != string(code) || frame["fatal"] != true || len(fmt.Sprint(frame["words"])) < 10 {
 		b.t.Fatalf("refused with %v, want a fatal %s in words", frame, code)
 	}
-	if b.hear("nothing") != nil || b.ended == nil {
+	if b.hear("nothing") != nil || b.why() == nil {
 		b.t.Fatal("the socket is open after a fatal error")
 	}
 	return frame
@@ -215,7 +224,7 @@ func (b *browser) refused(code Code) map[string]any {
 func (b *browser) closedWith() int {
 	for range b.frames {
 	}
-	if err := (*websocket.CloseError)(nil); errors.As(b.ended, &err) {
+	if err := (*websocket.CloseError)(nil); errors.As(b.why(), &err) {
 		return err.Code
 	}
 	return 0

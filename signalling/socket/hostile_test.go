@@ -36,7 +36,7 @@ func meanwhile(t *testing.T, s *stand, hostile func()) {
 			heard := b.hear("signal")
 			b.signal(a, rounds, "call-pair")
 			if heard == nil || a.hear("signal") == nil {
-				t.Errorf("after %d rounds the pair was cut off: %v, %v", rounds, a.ended, b.ended)
+				t.Errorf("after %d rounds the pair was cut off: %v, %v", rounds, a.why(), b.why())
 				return
 			}
 			if took := time.Since(began); took > time.Second {
