@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -12,8 +13,20 @@ import (
 	"meshfocus/bench/rival/door"
 )
 
-// port is where parties come in, at whatever the place's address is.
+// port is where parties come in where none can be looked for, because the place's
+// address is that of another network.
 const port = 7880
+
+// free gives an address at which nobody listens, so that two runs on one machine do
+// not meet each other's servers.
+func free(address netip.Addr) string {
+	listener, err := net.Listen("tcp", net.JoinHostPort(address.String(), "0"))
+	if err != nil {
+		return net.JoinHostPort(address.String(), strconv.Itoa(port))
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
 
 // Forward is a forwarder behind package door: a verb of our own program.
 type Forward struct {
@@ -62,7 +75,7 @@ func Commit(info *debug.BuildInfo) string {
 
 // Start starts the verb.
 func (f Forward) Start(ctx context.Context, place Place, options Options) (Server, error) {
-	listen := net.JoinHostPort(place.Address.String(), strconv.Itoa(port))
+	listen := free(place.Address)
 	p, err := start(place, f.Title, nil, f.Program, f.Verb, "--listen", listen,
 		"--tick", options.Tick.String(), "--lanes", strconv.Itoa(max(options.Lanes, 1)))
 	if err != nil {
