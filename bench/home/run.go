@@ -68,8 +68,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	return nil
 }
 
-// overloaded says whether a homeserver may still be busy with what came of a round.
-func overloaded(r report.Round) bool { return r.Invalid != "" || r.Figures[report.Loss] > 0 }
+// overloaded says whether a homeserver may still be busy with what came of a round:
+// it lost something, or the round did not come to its end.
+func overloaded(r report.Round) bool {
+	_, ended := r.Has(report.Seconds)
+	return !ended || r.Figures[report.Loss] > 0
+}
 
 // again ends a homeserver and starts it anew, so that what it still has to do does not
 // meet the next round; nil if that cannot be done.
