@@ -138,5 +138,10 @@ func MeaningOf(m Metric) Meaning {
 	return Meaning{Metric: m, Says: string(m), Times: 1, Digits: 2}
 }
 
+// known: this version has a meaning for a metric.
+func known(m Metric) bool {
+	return slices.ContainsFunc(meanings, func(meaning Meaning) bool { return meaning.Metric == m })
+}
+
 // Show writes a value as it is shown, without its unit.
 func (m Meaning) Show(value float64) string { return fmt.Sprintf("%.*f", m.Digits, value*m.Times) }

@@ -126,7 +126,7 @@ func (s Sheet) unknown(scenario string) (more []Meaning) {
 	var names []Metric
 	for _, r := range s.Rounds {
 		for m := range r.Figures {
-			if r.Scenario == scenario && MeaningOf(m).Says == string(m) && !slices.Contains(names, m) {
+			if r.Scenario == scenario && !known(m) && !slices.Contains(names, m) {
 				names = append(names, m)
 			}
 		}

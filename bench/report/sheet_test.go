@@ -44,6 +44,12 @@ func TestSheet_PrintsWhatThereIsOfEachKind(t *testing.T) {
 			t.Errorf("%q is missing:\n%s", want, out.String())
 		}
 	}
+	if strings.Count(out.String(), "median (90 %)") != 2 {
+		t.Errorf("servers have a second table:\n%s", out.String())
+	}
+	if strings.Contains(out.String(), "at-once") || !strings.Contains(out.String(), "11 more targets are of scenarios that were not measured\n") {
+		t.Errorf("targets that nobody asked for are listed:\n%s", out.String())
+	}
 	if strings.Contains(out.String(), "join µs") || strings.Contains(out.String(), "sent") {
 		t.Errorf("there is more than what can be better:\n%s", out.String())
 	}
@@ -51,6 +57,16 @@ func TestSheet_PrintsWhatThereIsOfEachKind(t *testing.T) {
 	out.Reset()
 	if err := mesh.Print(&out); err != nil || strings.Contains(out.String(), "not measured") || strings.Contains(out.String(), "µs/packet") {
 		t.Errorf("of a mesh alone, servers are told, %v:\n%s", err, out.String())
+	}
+}
+
+func TestSheet_HasEachFigureOnce(t *testing.T) {
+	var says []string
+	for _, row := range sheet().Rows("call", true) {
+		says = append(says, row.Meaning.Says)
+	}
+	if got, want := strings.Join(says, ", "), "join ms, freezes/min, sent, moons"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -107,11 +107,17 @@ func apart(low, high float64) string {
 	return fmt.Sprintf("%.2f–%.2f", low, high)
 }
 
-// printTargets writes the table of what was to be reached.
+// printTargets writes the table of what was to be reached where something was
+// measured, and how much more there is.
 func printTargets(w io.Writer, rounds []Round, targets []Target) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "target\tgoal\tat least\tmeasured\t90 %\trounds\tverdict")
+	more := 0
 	for _, t := range targets {
+		if !slices.ContainsFunc(rounds, func(r Round) bool { return r.Scenario == t.Scenario }) {
+			more++
+			continue
+		}
 		e, verdict := t.Judge(rounds)
 		value, interval := "–", "–"
 		if e.Rounds > 0 {
@@ -120,6 +126,9 @@ func printTargets(w io.Writer, rounds []Round, targets []Target) {
 		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, t.sign(), t.Show(t.Goal), t.Show(t.Least), value, interval, e.Rounds, t.Word(e, verdict))
 	}
 	_ = table.Flush()
+	if more > 0 {
+		fmt.Fprintf(w, "%d more targets are of scenarios that were not measured\n", more)
+	}
 }
 
 // Wanted says what is to be reached, and what at least.

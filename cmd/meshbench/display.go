@@ -81,7 +81,8 @@ func (p *display) now(done, all int, what string) {
 // took says what a round came to.
 func (p *display) took(r report.Round) {
 	p.mu.Lock()
-	done, all, passed := p.done+1, p.all, time.Since(p.began)
+	p.done++
+	done, all, passed := p.done, p.all, time.Since(p.began)
 	p.mu.Unlock()
 	count := ""
 	if all > 0 {
