@@ -58,7 +58,11 @@ fuzz: ## every fuzz target for FUZZTIME (default 10000x inputs, or a time such a
 	@internal/scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## the benchmarks, with the machine named
+bench: ## forwarding beside LiveKit, Janus and Pion, meshes, calls, homeservers: a report with pictures in a quarter of an hour (needs root)
+	@internal/scripts/bench
+
+.PHONY: benchmarks
+benchmarks: ## the benchmarks of single parts, with the machine named
 	@internal/scripts/machine
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 

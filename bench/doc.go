@@ -2,5 +2,5 @@
 // a homeserver and participants as anybody could, and reports what they
 // themselves report. There is no code here but benchmarks.
 //
-// Figures are from `make bench`, which names the machine first.
+// Figures are from `make benchmarks`, which names the machine first.
 package bench
