@@ -82,8 +82,10 @@ func (p *Path[T]) bind(pace, rate unit.BitRate) {
 
 // Departure is what a packet leaves with.
 type Departure struct {
-	// Number is the transport-wide number.
+	// Number is the transport-wide number, if it is not Untold.
 	Number uint16
+	// Untold: the peer will not say when it arrives, and it has no number.
+	Untold bool
 	// Class is what was put in, or pacer.Padding.
 	Class pacer.Class
 	// Probe is the number of the cluster that it is part of, 0 for none.
@@ -108,6 +110,13 @@ func (p *Path[T]) Put(item T, size int, class pacer.Class, frame Frame, now unit
 	default:
 		p.show(&e, now)
 	}
+}
+
+// PutUntold queues sound of whose arrival the peer will not tell, as browsers do that
+// agree to transport-wide numbers for pictures alone. It leaves as other sound does, but
+// has no number, which would be missing in every report, and is none of the estimate's.
+func (p *Path[T]) PutUntold(item T, size int, now unit.Instant) {
+	p.sound.push(entry[T]{item: item, size: size, since: now, untold: true})
 }
 
 // show queues a packet of a picture.
@@ -149,6 +158,11 @@ func (p *Path[T]) Take(now unit.Instant) (item T, d Departure, ok bool) {
 	p.refresh(now)
 	p.try(now)
 	if e := p.sound.first(); e != nil {
+		if e.untold {
+			p.pacer.Sent(pacer.Sound, e.size, now)
+			p.stats.count(pacer.Sound, e.size, 0)
+			return p.sound.pop(), Departure{Class: pacer.Sound, Untold: true}, true
+		}
 		d = p.leave(pacer.Sound, e.size, now)
 		return p.sound.pop(), d, true
 	}

@@ -23,6 +23,8 @@ type entry[T any] struct {
 	frame Frame
 	since unit.Instant
 	gone  bool // was left out
+	// untold: the peer does not tell of its arrival
+	untold bool
 }
 
 // queue is items in the order in which they came. Those left out in its middle

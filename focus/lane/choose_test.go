@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"meshfocus/focus/bwe"
 	"meshfocus/internal/unit"
 	"meshfocus/simulcast"
 )
@@ -27,5 +28,18 @@ func TestWay_MeetsWishesWithoutAFreeze(t *testing.T) {
 	}
 	if s.screen.frozen > 0 {
 		t.Errorf("%d freezes", s.screen.frozen)
+	}
+}
+
+// A peer may agree to transport-wide numbers for pictures alone. Sound has none then, and is
+// not missing in what it tells.
+func TestWay_SoundThatNobodyTellsOfIsNotLost(t *testing.T) {
+	s := newStreetWith(t, 11, true)
+	defer s.close(false)
+	s.expect(3*unit.Megabit, 6*time.Second, 2)
+	s.expect(800*unit.Kilobit, 4*time.Second, 1)
+	s.expect(3*unit.Megabit, 12*time.Second, 2)
+	if stats := s.end.Stats().Sending; stats.Missing > 5 || s.lane.Stats().Paths.Changes[bwe.Lost] > 0 {
+		t.Errorf("%d packets are taken for lost: %+v", stats.Missing, s.lane.Stats().Paths.Changes)
 	}
 }

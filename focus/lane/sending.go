@@ -162,7 +162,7 @@ func (s *sender) seal(e *End, sub *Subscription, format *outFormat, f *packet.Fi
 	if original != nil {
 		tag = tagRepeat
 	}
-	if !o.numbered { // else its way has counted it
+	if !o.numbered && !(sub.kind == Audio && sub.untold()) { // else its way has counted it, or nobody tells of it
 		o.left.Leave(len(datagram)+below, tag, s.now)
 	}
 	o.datagrams++

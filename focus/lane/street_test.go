@@ -43,6 +43,7 @@ type street struct {
 	arrivals *feedback.Arrivals
 	streams  *feedback.StreamArrivals // in place of them, if not nil
 	mute     bool                     // no feedback
+	untold   bool                     // no transport-wide numbers on sound
 	starved  *rand.Rand               // if not nil, turns are held up before they write
 	heldUp   bool                     // the turn that is under way is
 	goesOn   unit.Instant             // when it goes on
@@ -58,7 +59,8 @@ type street struct {
 
 type flight struct {
 	at       unit.Instant
-	number   uint16
+	number   uint16 // if it is numbered
+	numbered bool
 	ssrc     uint32
 	sequence uint16
 	marker   bool
@@ -78,8 +80,11 @@ var streetSizes = [3]int{150_000 / 8 / 30, 500_000 / 8 / 30, 1_500_000 / 8 / 30}
 
 // newStreet makes a street whose subscriber takes retransmissions under an SSRC, 0 for
 // none.
-func newStreet(t testing.TB, repeats uint32) *street {
-	s := &street{t: t, now: unit.Instant(time.Hour), capacity: 3 * unit.Megabit, arrivals: feedback.NewArrivals(), keyAt: unit.Far}
+func newStreet(t testing.TB, repeats uint32) *street { return newStreetWith(t, repeats, false) }
+
+// newStreetWith is the same, with sound told of or not.
+func newStreetWith(t testing.TB, repeats uint32, untold bool) *street {
+	s := &street{t: t, untold: untold, now: unit.Instant(time.Hour), capacity: 3 * unit.Megabit, arrivals: feedback.NewArrivals(), keyAt: unit.Far}
 	s.lane = New(Config{Now: func() unit.Instant { return s.now }})
 	s.sender, s.reader = newSender(s.lane), newReader(s.lane, 4096)
 	s.publisher = s.lane.NewEnd(EndConfig{Name: "publisher", CName: "street"})
@@ -108,6 +113,9 @@ func (s *street) subscribe(repeats uint32) {
 	out := writer(s.t, false, packet.AbsSendTime, packet.TransportNumber)
 	s.sub, err = s.end.Subscribe(s.picture, SubscriptionConfig{SSRC: 10, RTX: repeats, Formats: []Format{vp8Format()}, Writer: out, First: all})
 	if err == nil {
+		if s.untold {
+			out = writer(s.t, false, packet.AbsSendTime)
+		}
 		_, err = s.end.Subscribe(s.sound, SubscriptionConfig{SSRC: 20, Formats: []Format{opusFormat()}, Writer: out})
 	}
 	if err != nil {
@@ -247,7 +255,10 @@ func (s *street) carry() {
 		if s.loss != nil && s.loss.Float64() < 0.03 {
 			continue
 		}
-		f := flight{at: s.free.Add(streetLink), number: binary.BigEndian.Uint16(p.Value(packet.TransportNumber)), ssrc: header.SSRC, sequence: header.Sequence, marker: header.Marker}
+		f := flight{at: s.free.Add(streetLink), ssrc: header.SSRC, sequence: header.Sequence, marker: header.Marker}
+		if number := p.Value(packet.TransportNumber); len(number) == 2 {
+			f.number, f.numbered = binary.BigEndian.Uint16(number), true
+		}
 		if payload := p.Payload(); len(payload) > 2 { // else padding
 			f.original, f.repeat = binary.BigEndian.Uint16(payload), header.SSRC == 11
 			if f.repeat {
@@ -279,7 +290,7 @@ func (s *street) report() {
 	for len(s.flying) > 0 && s.flying[0].at <= s.now {
 		if f := s.flying[0]; s.streams != nil {
 			s.streams.Arrived(f.ssrc, f.sequence, 0, f.at)
-		} else {
+		} else if f.numbered {
 			s.arrivals.Arrived(f.number, f.at)
 		}
 		s.screen.arrive(&s.flying[0])

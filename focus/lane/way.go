@@ -9,6 +9,7 @@ import (
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/history"
 	"meshfocus/focus/pacer"
+	"meshfocus/focus/packet"
 	"meshfocus/internal/unit"
 	"meshfocus/simulcast"
 )
@@ -133,7 +134,11 @@ func (s *sender) told(e *End, m feedback.Message) {
 func (s *sender) park(e *End, p *parcel) {
 	w, sub := e.out.way, p.sub
 	size := below + sealed + len(p.packet.Payload())
-	if sub.kind == Audio {
+	switch {
+	case sub.kind == Audio && !w.named && sub.untold():
+		w.path.PutUntold(passage{parcel: *p}, size, s.now) // and the estimate is of the rest
+		return
+	case sub.kind == Audio:
 		w.sound.bytes += int64(size)
 		w.path.Put(passage{parcel: *p}, size, pacer.Sound, egress.Frame{}, s.now)
 		return
@@ -157,6 +162,10 @@ func (w *way) enter(sub *Subscription) {
 	}
 }
 
+// untold reports whether packets carry no transport-wide number: some peers agree to them
+// for pictures alone, as Firefox was seen to (awslabs/amazon-kinesis-video-streams-webrtc-sdk-c #2284).
+func (s *Subscription) untold() bool { return !s.config.Writer.Knows(packet.TransportNumber) }
+
 // travel sends what may leave to an End by now.
 func (s *sender) travel(e *End) {
 	o, w := &e.out, e.out.way
@@ -170,8 +179,10 @@ func (s *sender) travel(e *End) {
 		if !ok {
 			break
 		}
-		o.number = d.Number
-		s.fly(w)
+		if !d.Untold {
+			o.number = d.Number
+			s.fly(w)
+		}
 		switch {
 		case d.Padding > 0:
 			s.pad(e, d.Padding)

@@ -266,8 +266,8 @@ func TestWay_WakesTheLoop(t *testing.T) {
 	}
 	l.hear(bob.end, arrivals.Append(nil, 1, 2000, l.now().Add(time.Second)), l.now())
 	until(t, "it is paced", func() bool { return bob.end.Stats().Sending.Pace > 0 })
-	show(false, 60)
-	until(t, "the second picture came", func() bool { return len(bob.got(2000)) == 65 })
+	show(false, 12) // 0.32 s at the least rate: more would be let go of
+	until(t, "the second picture came", func() bool { return len(bob.got(2000)) == 17 })
 	if held := bob.end.Stats().Sending.Held; held != 0 {
 		until(t, "nothing waits", func() bool { return bob.end.Stats().Sending.Held == 0 })
 	}

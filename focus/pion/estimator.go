@@ -51,14 +51,16 @@ type Estimator struct {
 	done  chan struct{}
 	loop  sync.WaitGroup
 
-	mu      sync.Mutex // guards all below; nothing is called under it that may wait
-	path    *egress.Path[*outgoing]
-	repair  *stream // where padding goes, nil while there is none
-	changed func(bitrate int)
-	said    int          // the target that changed was called with
-	due     unit.Instant // when the loop looks again
-	closed  bool
-	spare   []*outgoing
+	mu     sync.Mutex // guards all below; nothing is called under it that may wait
+	path   *egress.Path[*outgoing]
+	repair *stream // where padding goes, nil while there is none
+	// numbered: a stream has transport-wide numbers.
+	numbered bool
+	changed  func(bitrate int)
+	said     int          // the target that changed was called with
+	due      unit.Instant // when the loop looks again
+	closed   bool
+	spare    []*outgoing
 
 	recorder *bwe.Recorder // nil without a trace
 	trace    io.Writer

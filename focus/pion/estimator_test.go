@@ -113,6 +113,36 @@ func TestEstimator_PacesVideoAndLetsSoundPass(t *testing.T) {
 	})
 }
 
+// A peer that agreed to numbers for pictures alone misses none of sound.
+func TestEstimator_NumbersNoSoundThatIsNotToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, w, video, _ := sending(Config{})
+		sound := e.AddStream(&interceptor.StreamInfo{SSRC: speech, MimeType: "audio/opus"}, w)
+		for i := range uint16(20) {
+			write(t, video, camera, i, 300)
+			write(t, sound, speech, i, 100)
+			time.Sleep(50 * time.Millisecond)
+		}
+		next, said := uint16(0), 0
+		for _, d := range w.left() {
+			if d.header.SSRC == speech {
+				said++
+				continue
+			}
+			if d.number() != next {
+				t.Fatalf("number %d follows %d", d.number(), next-1)
+			}
+			next++
+		}
+		if next < 20 || said != 20 {
+			t.Errorf("%d packets have numbers, %d of sound left", next, said)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What Pion's responder sends again has numbers of its own, and so has our
 // padding, on one stream: the receiver is to see one row of numbers.
 func TestEstimator_NumbersRetransmissionsAndPaddingTogether(t *testing.T) {

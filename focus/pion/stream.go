@@ -43,11 +43,12 @@ func (e *Estimator) AddStream(info *interceptor.StreamInfo, writer interceptor.R
 		info: info, writer: writer, extension: extensionOf(info),
 		sound: strings.HasPrefix(strings.ToLower(info.MimeType), "audio/"),
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.numbered = e.numbered || s.extension != 0
 	if info.SSRCRetransmission != 0 {
-		e.mu.Lock()
 		e.repair = s
 		e.path.Pad(paddingMost)
-		e.mu.Unlock()
 	}
 	return interceptor.RTPWriterFunc(func(header *rtp.Header, payload []byte, attributes interceptor.Attributes) (int, error) {
 		return e.write(s, header, payload, attributes)
@@ -77,6 +78,11 @@ func (e *Estimator) write(s *stream, header *rtp.Header, payload []byte, attribu
 		class = pacer.Repair
 	default:
 		s.timestamp = header.Timestamp
+	}
+	if s.sound && s.extension == 0 && e.numbered { // the peer numbers pictures alone
+		e.path.PutUntold(p, size+around, e.clock.now())
+		e.rouse()
+		return size, nil
 	}
 	frame := egress.Frame{Track: s.info.SSRC, ID: header.Timestamp, Key: true}
 	e.path.Put(p, size+around, class, frame, e.clock.now())
@@ -188,6 +194,9 @@ func (e *Estimator) number(p *outgoing) {
 		var number [2]byte
 		binary.BigEndian.PutUint16(number[:], p.departure.Number)
 		_ = p.header.SetExtension(s.extension, number[:]) // two bytes always fit
+		return
+	}
+	if p.departure.Untold {
 		return
 	}
 	e.path.Name(p.departure.Number, p.header.SSRC, p.header.SequenceNumber)
