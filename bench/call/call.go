@@ -91,7 +91,7 @@ func (s *stage) enter(ctx context.Context) (err error) {
 	if err := Check(c.Scenario); err != nil {
 		return err
 	}
-	options := rival.Options{Tick: time.Duration(c.Scenario.Tick), Lanes: c.Scenario.Lanes}
+	options := rival.Options{Tick: time.Duration(c.Scenario.Tick), Lanes: c.Scenario.Lanes, Adaptive: true}
 	if s.server, err = c.Rival.Start(ctx, c.Place, options); err != nil {
 		return err
 	}

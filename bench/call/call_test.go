@@ -41,7 +41,7 @@ func (i inside) Start(context.Context, rival.Place, rival.Options) (rival.Server
 	if i == "pion" {
 		forwarder, err = plain.New()
 	} else {
-		forwarder, err = ours.New(ours.Config{Loopback: true})
+		forwarder, err = ours.New(ours.Config{Loopback: true, Adaptive: true})
 	}
 	if err != nil {
 		return nil, err

@@ -104,7 +104,7 @@ var meanings = []Meaning{
 	{Repaired, "repaired %", 100, 0, More},
 	{Freezes, "freezes/min", 1, 2, Less},
 	{Frozen, "frozen %", 100, 2, Less},
-	{Layer, "layer", 1, 2, More},
+	{Layer, "layer shown", 1, 2, More},
 	{Concealed, "sound missing %", 100, 2, Less},
 	{PerSecond, "most packets/s", 1, 0, More},
 	{MemoryKB, "kB/subscriber", 1, 0, Less},

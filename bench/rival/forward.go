@@ -77,7 +77,7 @@ func Commit(info *debug.BuildInfo) string {
 func (f Forward) Start(ctx context.Context, place Place, options Options) (Server, error) {
 	listen := free(place.Address)
 	p, err := start(place, f.Title, nil, f.Program, f.Verb, "--listen", listen,
-		"--tick", options.Tick.String(), "--lanes", strconv.Itoa(max(options.Lanes, 1)))
+		"--tick", options.Tick.String(), "--lanes", strconv.Itoa(max(options.Lanes, 1)), "--adaptive="+strconv.FormatBool(options.Adaptive))
 	if err != nil {
 		return nil, err
 	}

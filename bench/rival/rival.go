@@ -67,6 +67,9 @@ type Options struct {
 	Tick time.Duration
 	// Lanes is how many cores it may use.
 	Lanes int
+	// Adaptive has ours pace, and choose layers, by what each way carries, as it does
+	// where nobody says otherwise; servers of others do as they do.
+	Adaptive bool
 }
 
 // room is the one that all meet in.

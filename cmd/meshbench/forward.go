@@ -19,6 +19,8 @@ type behind struct {
 	listen string
 	tick   time.Duration
 	lanes  int
+	// adaptive is for ours alone.
+	adaptive bool
 }
 
 // command gives a verb that serve starts, which nobody else needs to see.
@@ -27,6 +29,7 @@ func (b *behind) command(name, short string, run func(context.Context) error) *c
 	c.Flags().StringVar(&b.listen, "listen", "127.0.0.1:7880", "address of the door")
 	c.Flags().DurationVar(&b.tick, "tick", 0, "gather what leaves for so long at most; 0 is as it comes, below 0 lets it leave at once")
 	c.Flags().IntVar(&b.lanes, "lanes", 1, "lanes, one for each core")
+	c.Flags().BoolVar(&b.adaptive, "adaptive", false, "pace and choose layers by what each way carries")
 	return c
 }
 
@@ -48,7 +51,7 @@ func (b *behind) serve(ctx context.Context, forwarder door.Forwarder) error {
 func newForward() *cobra.Command {
 	b := &behind{}
 	return b.command("forward", "Forward media with ours, with a door for parties: what run starts", func(ctx context.Context) error {
-		forwarder, err := ours.New(ours.Config{Tick: b.tick, Lanes: b.lanes, Loopback: true})
+		forwarder, err := ours.New(ours.Config{Tick: b.tick, Lanes: b.lanes, Adaptive: b.adaptive, Loopback: true})
 		if err != nil {
 			return err
 		}
@@ -56,7 +59,7 @@ func newForward() *cobra.Command {
 	})
 }
 
-// newPlain is the plain forwarder, which knows no tick and no lanes.
+// newPlain is the plain forwarder, which knows no tick, no lanes and no layers.
 func newPlain() *cobra.Command {
 	b := &behind{}
 	return b.command("plain", "Forward media with pion/webrtc alone, likewise", func(ctx context.Context) error {

@@ -28,6 +28,8 @@ type Config struct {
 	// Tick and Lanes are as in transport.Config.
 	Tick  time.Duration
 	Lanes int
+	// Adaptive paces what leaves, and chooses layers, by what each way carries.
+	Adaptive bool
 	// Loopback adds 127.0.0.1.
 	Loopback bool
 }
@@ -53,7 +55,7 @@ func New(config Config) (*Forwarder, error) {
 		return nil, err
 	}
 	return &Forwarder{
-		network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: true}),
+		network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: !config.Adaptive}),
 		sections: make(map[string]int), subscriptions: make(map[string][]*focus.Subscription),
 	}, nil
 }
