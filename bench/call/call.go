@@ -41,17 +41,6 @@ type Config struct {
 	Clocks offset.Offset
 }
 
-// Check says in a sentence why a scenario cannot be run.
-func Check(s scenario.Scenario) error {
-	switch {
-	case s.Codec != "" && s.Codec != "vp8":
-		return fmt.Errorf("%s: publishers of calls send vp8, and no %s yet", s.Name, s.Codec)
-	case s.Speak != 0:
-		return fmt.Errorf("%s: who speaks cannot change yet", s.Name)
-	}
-	return nil
-}
-
 // Run measures a round. Whatever goes wrong stands in Round.Invalid, with what was
 // measured until then.
 func Run(ctx context.Context, c Config) (round report.Round) {
@@ -88,9 +77,6 @@ func (s *stage) enter(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, entering)
 	defer cancel()
 	c := s.config
-	if err := Check(c.Scenario); err != nil {
-		return err
-	}
 	options := rival.Options{Tick: time.Duration(c.Scenario.Tick), Lanes: c.Scenario.Lanes, Adaptive: true}
 	if s.server, err = c.Rival.Start(ctx, c.Place, options); err != nil {
 		return err

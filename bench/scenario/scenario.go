@@ -74,10 +74,9 @@ type Scenario struct {
 
 	// Codec is what publishers of a Call send, with sound in Opus.
 	Codec string `yaml:"codec"`
-	// Leave is how often a subscriber of a Call, or a party of a Mesh, leaves and another joins; Speak how often
-	// another speaks, and Change how often subscribers want another layer. 0 is never.
+	// Leave is how often a subscriber of a Call, or a party of a Mesh, leaves and another joins, and Change how
+	// often subscribers want another layer. 0 is never.
 	Leave  time.Duration `yaml:"leave"`
-	Speak  time.Duration `yaml:"speak"`
 	Change time.Duration `yaml:"change"`
 	// Path is what lies between server and subscribers of a Call, from so long after
 	// the beginning on; nil is nothing.

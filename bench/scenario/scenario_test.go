@@ -64,7 +64,7 @@ func TestParse_ReadsAScenario(t *testing.T) {
 	if err != nil || s.Publishers != 2 || s.Rate != 90 || s.Tick >= 0 || s.Burst != 1 || s.Cipher.Profile() != srtp.AES128GCM {
 		t.Errorf("%+v, %v", s, err)
 	}
-	s, err = Parse("mine.yaml", []byte("name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: av1\nleave: 5s\npath:\n  - {from: 0s, bandwidth: 3000000, delay: 20ms}\n  - {from: 10s, bandwidth: 800000, loss: 0.02, queue: 300ms}\n"))
+	s, err = Parse("mine.yaml", []byte("name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: vp8\nleave: 5s\npath:\n  - {from: 0s, bandwidth: 3000000, delay: 20ms}\n  - {from: 10s, bandwidth: 800000, loss: 0.02, queue: 300ms}\n"))
 	if err != nil || len(s.Path) != 2 || s.Path[1].Queue != 300*time.Millisecond || s.Leave != 5*time.Second {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -83,6 +83,10 @@ func TestParse_SaysWhereAndWhy(t *testing.T) {
 		{"tick: off", "tick: soon", "mine.yaml:8:"},
 		{"tick: off", "cipher: rot13", `mine.yaml:8:1: cipher: "rot13" is none`},
 		{"tick: off", "  tick: [", "mine.yaml:"},
+		{whole, "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: av1", `mine.yaml:6:1: codec: "av1" is none; there are vp8`},
+		{"name: mine", "name: mine\n\"a\\nb\": 1", `mine.yaml:2:1: unknown field "a b"`},
+		{"name: mine", "name: mine\npath: !a b", "mine.yaml:2:7: !a b: tags"},
+		{"name: mine", "name: &a mine", "mine.yaml:1:7: &a mine: tags"},
 		{"name: mine", "name: a b", "mine.yaml:1:1: name"},
 		{"name: mine", "name: mine\nname: mine", "mine.yaml:2:1: "},
 		{whole, "- a", "mine.yaml:1:1: it has to be members"},

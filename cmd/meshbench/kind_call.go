@@ -18,11 +18,6 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range scenarios {
-		if err := call.Check(s); err != nil {
-			return nil, err
-		}
-	}
 	config.Scenarios = scenarios
 	seeds := make(map[[2]string]uint64) // the same for all targets of a round
 	config.Play = func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {
