@@ -31,11 +31,11 @@ func TestRun_MeasuresACall(t *testing.T) {
 	if r.Invalid != "" && !strings.HasPrefix(r.Invalid, "the generator") || r.Kind != "call" || r.Seed != 1 || r.Figures[report.FirstFrameMillis] <= 0 {
 		t.Errorf("%+v", r)
 	}
-	if err := os.WriteFile(tiny, []byte(text+"codec: av1\n"), 0o600); err != nil {
+	if err := os.WriteFile(tiny, []byte(text+"codec: theora\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"run", tiny, "--out", out}); err == nil || !strings.Contains(err.Error(), "tiny: publishers of calls send vp8, and no av1 yet") {
-		t.Errorf("av1: %v", err)
+	if err := run(t.Context(), []string{"run", tiny, "--out", out}); err == nil || !strings.Contains(err.Error(), `codec: "theora" is none`) {
+		t.Errorf("theora: %v", err)
 	}
 }
 
