@@ -285,5 +285,5 @@ func (f *forwarding) parties() (parties []*headless.Participant, waiting int) {
 // mediaConfig is what the sockets of all our parties have in common.
 func (d *daemon) mediaConfig() transport.Config {
 	c := d.config.Media
-	return transport.Config{Port: c.Port, External: c.External, TCP: c.TCP, Loopback: c.Loopback && transport.OnlyLoopback(), Traces: d.traces, Log: d.log}
+	return transport.Config{Port: c.Port, External: c.External, TCP: c.TCP, Loopback: c.Loopback && transport.OnlyLoopback(), ECN: c.ECN, Traces: d.traces, Log: d.log}
 }

@@ -90,6 +90,9 @@ var laneFigures = []laneFigure{
 	{"meshfocus_lane_key_frames_wanted_total", "counter", "Requests for key frames of subscribers.", func(s lane.Stats) uint64 { return s.Repair.KeyFramesWanted }},
 	{"meshfocus_lane_path_padding_bytes_total", "counter", "Sent to find out what the ways to receivers carry.", func(s lane.Stats) uint64 { return s.Paths.Padding }},
 	{"meshfocus_lane_path_emptied_total", "counter", "Times that what waited of a picture was left out, as it was too much.", func(s lane.Stats) uint64 { return s.Paths.Emptied }},
+	{"meshfocus_lane_path_marked_total", "counter", "Packets that left with ECT(1) (media.ecn).", func(s lane.Stats) uint64 { return s.Paths.Marked }},
+	{"meshfocus_lane_path_congested_total", "counter", "Packets that came with CE, by what receivers report.", func(s lane.Stats) uint64 { return s.Paths.Congested }},
+	{"meshfocus_lane_path_unmarkable_total", "counter", "Ways that went on without marks, as none came through.", func(s lane.Stats) uint64 { return s.Paths.Unmarkable }},
 }
 
 // laneFamilies are the figures of all lanes.

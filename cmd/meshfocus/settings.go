@@ -97,6 +97,7 @@ type MediaConfig struct {
 	Relay      string   `koanf:"relay"`
 	Encryption string   `koanf:"encryption"`
 	Adaptive   bool     `koanf:"adaptive"`
+	ECN        bool     `koanf:"ecn"`
 	MaxMembers int      `koanf:"max_members"`
 }
 
@@ -209,6 +210,8 @@ func daemonSettings() []setting {
 			about: "When guests and this daemon's own parties encrypt sound and picture once more, from end to end, with keys that travel inside Olm: auto (in encrypted rooms whose media a focus forwards; between two devices the connection does it), on, off. All in a call have to do the same."},
 		{key: "media.adaptive", flag: "media-adaptive", def: true,
 			about: "Whether what the lobby's parties send to each other member is paced by an estimate of what the way there carries (docs/bwe.md), with one upload for all, and pauses the picture where it does not fit. Switched off, it leaves at the rate at which it was encoded."},
+		{key: "media.ecn", flag: "media-ecn", def: false,
+			about: "Whether media to those who report by RFC 8888 is marked ECT(1) (L4S, RFC 9330), so that queues can tell of themselves before they are long, and marks of what arrives are reported. Linux. Off, because some networks drop what is marked or send it another way; a path on which no mark comes through goes on without (docs/bwe.md)."},
 		{key: "media.max_members", flag: "max-members", def: 8, check: checkMaxMembers,
 			about: "Largest call that guests and this daemon's own parties join. In a mesh everybody sends to everybody, so upload grows with every member."},
 

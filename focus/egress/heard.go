@@ -107,22 +107,25 @@ func (p *Path[T]) streams(m feedback.Message) {
 			continue
 		}
 		a.At += made
-		p.acknowledge(number, a)
+		if fate := p.acknowledge(number, a); fate == history.Received || fate == history.Recovered {
+			p.stats.ECN[a.Marked&3]++
+		}
 	}
 	slices.SortFunc(h.told, func(a, b bwe.Acknowledged) int { return cmp.Compare(a.Number, b.Number) })
 }
 
-// acknowledge takes what is said of one departure.
-func (p *Path[T]) acknowledge(number uint16, a feedback.Arrival) {
+// acknowledge takes what is said of one departure, and says what became of it.
+func (p *Path[T]) acknowledge(number uint16, a feedback.Arrival) history.Fate {
 	d, fate := p.left.Acknowledge(number, a.Received)
 	p.stats.Fates[fate]++
 	if fate == history.Unknown || fate == history.Repeated {
-		return
+		return fate
 	}
 	p.hearing.told = append(p.hearing.told, bwe.Acknowledged{
 		Number: d.Number, Left: d.Left, At: a.At, Size: int(d.Size), Tag: d.Tag, Fate: fate,
 		Marked: a.Marked == congestionExperienced,
 	})
+	return fate
 }
 
 // longestInterval is how seldom receivers report at the most: libwebrtc's 250 ms.

@@ -20,6 +20,9 @@ type Stats struct {
 	Fates [history.Fates]int64
 	// Unknown counts packets of RFC 8888 that no departure is known for.
 	Unknown int64
+	// ECN counts packets of which RFC 8888 said that they came, by the ECN field they came
+	// with (RFC 3168 section 5): 0 none, 1 ECT(1), 2 ECT(0), 3 CE.
+	ECN [4]int64
 
 	// Waiting is how many bytes wait at present, by class, Flying how many are under
 	// way to the receiver, and Pace how fast the queue may empty, 0 as fast as it can.

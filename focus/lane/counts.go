@@ -172,6 +172,10 @@ type PathStats struct {
 	// Padding is bytes that were sent to find out what paths carry, Emptied counts how
 	// often what waited of a subscription was left out, as it was too much.
 	Padding, Emptied uint64
+	// Marked is packets that left with ECT(1), Congested those that reports say came with
+	// CE, and Unmarkable counts paths that went on without marks, because those that had
+	// one did not come, or came without (Config.ECN).
+	Marked, Congested, Unmarkable uint64
 }
 
 // laneCounts: the first are written by the send loop, those behind by any.
@@ -180,6 +184,7 @@ type laneCounts struct {
 	nacked, resent, denied, keyFramesWanted count
 	changes                                 [bwe.Reasons]count
 	padding, emptied                        count
+	marked, congested, unmarkable           count
 
 	_ [64]byte // the loops do not write to each other's line of the cache
 
@@ -211,6 +216,7 @@ func (l *Lane) Stats() Stats {
 
 func (c *laneCounts) pathsInto(s *PathStats) {
 	s.Padding, s.Emptied = c.padding.get(), c.emptied.get()
+	s.Marked, s.Congested, s.Unmarkable = c.marked.get(), c.congested.get(), c.unmarkable.get()
 	for reason := range c.changes {
 		s.Changes[reason] = c.changes[reason].get()
 	}

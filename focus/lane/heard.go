@@ -24,6 +24,7 @@ func (s *sender) open(t *letter) {
 		if w := o.way; w != nil {
 			w.moves++
 			w.path.Moved(s.now)
+			w.marking.restart()
 		}
 	case letterAdded:
 		o.enlist(t.sub)

@@ -32,6 +32,10 @@ type Config struct {
 	// Packets bounds how many packets each read loop holds, of 1500 bytes, with
 	// what is kept to be sent again: 0 is 8192.
 	Packets int
+	// ECN marks packets of media to those whose reports are of RFC 8888, which carry back
+	// what became of the marks: ECT(1), low latency (RFC 9330, RFC 9331). For sockets that
+	// mark each datagram for itself, and read marks (udp.Config.ReadECN). See marking.
+	ECN bool
 	// Epoch is the process's, for sender reports; zero takes the present.
 	Epoch feedback.Epoch
 	// Now reads the clock, once for a batch; nil is the package's Now. All lanes

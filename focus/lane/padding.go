@@ -57,5 +57,5 @@ func (s *sender) pad(e *End, size int) {
 	}
 	o.datagrams++
 	o.bytes += len(whole) - start
-	s.post(e, whole[start:])
+	s.postMedia(e, whole[start:])
 }

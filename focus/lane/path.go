@@ -12,7 +12,8 @@ import (
 type route struct {
 	socket *udp.Socket
 	path   *udp.Path
-	direct bool // otherwise by EndConfig.Write
+	marked *udp.Path // the same for what is marked ECT(1); nil: nothing is
+	direct bool      // otherwise by EndConfig.Write
 	known  bool
 }
 
@@ -67,7 +68,13 @@ func (l *Lane) route(local, remote netip.AddrPort, direct bool) route {
 		l.log.Warn("no way from this socket", "err", err)
 		return route{}
 	}
-	return route{socket: best, path: path, direct: true, known: true}
+	r := route{socket: best, path: path, direct: true, known: true}
+	if l.config.ECN {
+		if marked := best.Marked(path, udp.ECT1); marked != path {
+			r.marked = marked
+		}
+	}
+	return r
 }
 
 // settle notes whose a remote address is; the last to claim it has it.

@@ -49,6 +49,12 @@ func running(t testing.TB, c Config, sockets int) *Lane {
 		}
 		opened = append(opened, s)
 	}
+	return runningOn(t, c, opened...)
+}
+
+// runningOn makes a lane with sockets and runs it until the test ends.
+func runningOn(t testing.TB, c Config, opened ...*udp.Socket) *Lane {
+	t.Helper()
 	l := New(c, opened...)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -167,7 +167,7 @@ func (s *sender) seal(e *End, sub *Subscription, format *outFormat, f *packet.Fi
 	}
 	o.datagrams++
 	o.bytes += len(datagram)
-	s.post(e, datagram)
+	s.postMedia(e, datagram)
 	return len(body), true
 }
 
@@ -177,6 +177,18 @@ func (o *outlet) departure() uint16 {
 		return o.number
 	}
 	return o.left.Next()
+}
+
+// postMedia puts a packet of media on its way, marked if its way has marks. RTCP has
+// none: nothing bounds it by them.
+func (s *sender) postMedia(e *End, datagram []byte) {
+	o := &e.out
+	if o.route.marked == nil || o.way == nil || !o.way.named || !o.way.marking.next(s.now) {
+		s.post(e, datagram)
+		return
+	}
+	s.lane.counts.marked.add(1)
+	o.outbox.Append(o.route.marked, datagram)
 }
 
 // post puts a sealed datagram on its way.

@@ -40,6 +40,7 @@ type way struct {
 	following unit.BitRate         // the most that sources make which follow the estimate
 	fates     [history.Fates]int64 // as they were published
 	keeping   keeping
+	marking   marking
 }
 
 // passage is what waits for its time: a parcel, or what is sent again.
@@ -125,6 +126,7 @@ func (s *sender) told(e *End, m feedback.Message) {
 	w := e.out.way
 	s.follow(w)
 	w.path.Heard(m, s.now)
+	s.lane.counts.marks(w.marking.judge(s.now, w.path.Stats().ECN))
 	e.out.stats.judged(w)
 	s.allot(e)
 	s.activate(e)

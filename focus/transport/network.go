@@ -44,6 +44,10 @@ type Config struct {
 	Lanes   int
 	Tick    time.Duration
 	Packets int
+	// ECN marks what leaves, where reports tell of marks, and reads those of what arrives
+	// (lane.Config.ECN); of a peer that knows both, RFC 8888 is preferred then. Systems other
+	// than Linux mark and read nothing.
+	ECN bool
 	// Traces is that of lane.Config: what is decided about paths, while somebody wants it.
 	Traces *trace.Store
 	Log    *slog.Logger // nil: nothing is logged

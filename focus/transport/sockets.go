@@ -22,6 +22,7 @@ import (
 type sockets struct {
 	lane *lane.Lane // set once
 	port *link.Port // set once
+	ecn  bool       // set once: the ECN field of what arrives is read
 
 	stop    context.CancelFunc // ends the lane
 	running sync.WaitGroup
@@ -43,9 +44,9 @@ var errNoSuchPort = errors.New("not listening on that address")
 
 // newSockets makes a lane that has no sockets yet, and runs it.
 func newSockets(config Config) *sockets {
-	s := &sockets{}
+	s := &sockets{ecn: config.ECN}
 	s.port = link.NewPort(s.send)
-	s.lane = lane.New(lane.Config{Control: s.port.Receive, Tick: config.Tick, Packets: config.Packets, Traces: config.Traces, Log: config.Log})
+	s.lane = lane.New(lane.Config{Control: s.port.Receive, Tick: config.Tick, Packets: config.Packets, ECN: config.ECN, Traces: config.Traces, Log: config.Log})
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.running.Go(func() { s.ended = s.lane.Run(ctx) })
@@ -55,7 +56,7 @@ func newSockets(config Config) *sockets {
 // bind opens a port on an address, 0 any, has the lane read it, and says which
 // it is.
 func (s *sockets) bind(addr netip.Addr, number int) (int, error) {
-	opened, err := udp.Listen(udp.Config{Address: netip.AddrPortFrom(addr, uint16(number)), ReadTimes: true})
+	opened, err := udp.Listen(udp.Config{Address: netip.AddrPortFrom(addr, uint16(number)), ReadTimes: true, ReadECN: s.ecn})
 	if err != nil {
 		return 0, err
 	}

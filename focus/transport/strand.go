@@ -58,7 +58,7 @@ func newStrand(x *exchange, config exchangeConfig, of user) error {
 	cname := x.berth.cname
 	s := &strand{
 		x: x, of: of, fixed: config.fixed, data: config.data,
-		session:  jsep.New(jsep.Config{ID: rand.Uint64() >> 1, CName: cname, Server: true, StreamReports: true, Numbers: jsep.ExtensionNumbers()}),
+		session:  jsep.New(jsep.Config{ID: rand.Uint64() >> 1, CName: cname, Server: true, StreamReports: true, PreferStreams: x.network.config.ECN, Numbers: jsep.ExtensionNumbers()}),
 		arriving: make(map[string]*arrival), departing: make(map[string]*departure),
 	}
 	s.end = s.lane().NewEnd(lane.EndConfig{

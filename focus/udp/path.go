@@ -13,7 +13,11 @@ type Path struct {
 	to   netip.AddrPort
 	name sockaddr // set once
 
+	class  uint8 // set once: the traffic class, if it is marked
+	marked bool  // set once: it has a class of its own (Socket.Marked)
+
 	whole bool // owned by the send loop: the way there takes no message that is cut up
+	plain bool // owned by the send loop: the kernel takes no class of a message
 
 	failures atomic.Uint64
 	last     atomic.Pointer[error]

@@ -53,7 +53,7 @@ type sender struct {
 
 	headers  [depth]unix.Mmsghdr
 	vectors  [depth]unix.Iovec
-	controls [depth]segmentControl
+	controls [depth]sendControl
 	shares   [depth]share
 
 	// of the batch under way
@@ -78,7 +78,7 @@ func (s *sender) prepare() {
 		h := &s.headers[i].Hdr
 		h.Iov = &s.vectors[i]
 		h.SetIovlen(1)
-		s.controls[i] = newSegmentControl()
+		s.controls[i] = newSendControl()
 	}
 }
 
@@ -151,14 +151,7 @@ func (s *sender) fill() int {
 		h.Name, h.Namelen = (*byte)(unsafe.Pointer(&m.path.name.raw)), m.path.name.length
 		v.Base = &m.data[p.at]
 		v.SetLen(length)
-		if datagrams > 1 {
-			h.Control = (*byte)(unsafe.Pointer(&s.controls[n]))
-			h.SetControllen(unix.CmsgSpace(2))
-			s.controls[n].size = uint16(m.size)
-		} else {
-			h.Control = nil
-			h.SetControllen(0)
-		}
+		s.controls[n].fill(h, m.path, datagrams, m.size)
 		p = s.out.after(p, length)
 		s.shares[n] = share{path: m.path, end: p, datagrams: datagrams}
 	}
@@ -205,6 +198,10 @@ func (s *sender) overcome(errno syscall.Errno) {
 	}
 	if s.suspect == first.path {
 		s.suspect.whole, s.suspect = false, nil // it was not that
+	}
+	if errno == unix.EINVAL && first.path.marked && !first.path.plain { // a kernel that knows the class of sockets alone
+		first.path.plain = true
+		return
 	}
 	s.at = first.end
 	if errno == unix.ENOBUFS { // a queue below us is full, and no poller tells when it is not

@@ -211,6 +211,16 @@ func (s *Socket) Path(to netip.AddrPort) (*Path, error) {
 	return p, nil
 }
 
+// Marked gives another Path to the same address, whose datagrams carry e in place of
+// Config.ECN; p itself, if the engine cannot tell datagrams apart. One that the kernel
+// refuses for its mark leaves without. For all goroutines.
+func (s *Socket) Marked(p *Path, e ECN) *Path {
+	if s.config.Engine == Portable || e == s.config.ECN {
+		return p
+	}
+	return &Path{to: p.to, name: p.name, class: s.config.DSCP<<2 | uint8(e&CE), marked: true}
+}
+
 // Stats gives what the socket is and did. For all goroutines.
 func (s *Socket) Stats() Stats {
 	t := Stats{Engine: s.config.Engine, Coalescing: s.config.Coalesce, Troubled: s.errs.list()}

@@ -44,7 +44,7 @@ func (s Session) Answer(offer Description, local Transport, wish Wish) (Session,
 		sections[i].follow(wish)
 		sections[i].meet()
 	}
-	chooseArrivals(sections, s.arrivals())
+	s.chooseArrivals(sections, s.arrivals())
 	next := s
 	next.version++
 	next.sections, next.role, next.remote, next.mixed = sections, role, offer.Transport, offer.mixed
@@ -125,7 +125,7 @@ func (s Session) Accept(answer Description) (Session, error) {
 			return s, err
 		}
 	}
-	chooseArrivals(sections, Untold)
+	s.chooseArrivals(sections, Untold)
 	next := s
 	next.began = s.began || s.sections == nil
 	next.sections, next.offered = sections, nil

@@ -20,8 +20,8 @@ const (
 type Arrivals uint8
 
 // The ways of telling. Of a peer that knows both we choose TransportWide, in
-// our answer and of its answer: it counts what left, retransmissions and
-// probes too, in one series. An answer of libwebrtc that knows both leaves
+// our answer and of its answer, unless Config.PreferStreams: it counts what left,
+// retransmissions and probes too, in one series. An answer of libwebrtc that knows both leaves
 // StreamReports.
 const (
 	Untold Arrivals = iota
@@ -70,10 +70,12 @@ func (s Section) countsDepartures() bool {
 // agreed. Before is how they were told: an offer that says nothing of
 // StreamReports, and has nothing in their place, does not end them. Those of
 // Chromium 156 are such, which goes by them nevertheless.
-func chooseArrivals(sections []Section, before Arrivals) {
-	way := Untold
+func (s Session) chooseArrivals(sections []Section, before Arrivals) {
+	way, prefers := Untold, s.prefers(sections)
 	for _, s := range sections {
 		switch {
+		case prefers:
+			way = StreamReports
 		case s.countsDepartures():
 			way = TransportWide
 		case s.streamReports && way == Untold:
@@ -89,5 +91,25 @@ func chooseArrivals(sections []Section, before Arrivals) {
 			continue
 		}
 		s.Arrivals = way
+		if prefers {
+			s.forgetNumbers()
+		}
 	}
+}
+
+// prefers reports whether StreamReports are chosen though both sides may know
+// TransportWide.
+func (s Session) prefers(sections []Section) bool {
+	return s.config.PreferStreams && slices.ContainsFunc(sections, func(s Section) bool { return s.streamReports })
+}
+
+// forgetNumbers takes out what transport-wide feedback needs: who is left both may choose
+// the other.
+func (s *Section) forgetNumbers() {
+	s.Formats = slices.Clone(s.Formats)
+	for i := range s.Formats {
+		f := &s.Formats[i]
+		f.Feedback = slices.DeleteFunc(slices.Clone(f.Feedback), func(word string) bool { return word == transportWide })
+	}
+	s.Extensions = slices.DeleteFunc(slices.Clone(s.Extensions), func(e Extension) bool { return e.URI == ExtensionTransportSeq })
 }

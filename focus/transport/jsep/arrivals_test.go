@@ -72,6 +72,44 @@ func TestArrivals_AreToldInTheWayThatBothKnow(t *testing.T) {
 	}
 }
 
+// Who prefers reports by stream gets them of whoever knows them, whoever calls, also for
+// what is added later; the answer leaves nothing else.
+func TestArrivals_AreToldByStreamWhereThatIsPreferred(t *testing.T) {
+	for _, theirs := range []bool{true, false} {
+		for _, weCall := range []bool{true, false} {
+			us, them := newSide(t, "us", Config{PreferStreams: true}, whole("us")), newSide(t, "them", Config{PreferStreams: theirs}, whole("them"))
+			caller, callee := us, them
+			if !weCall {
+				caller, callee = them, us
+			}
+			want := StreamReports
+			if weCall && !theirs { // the answer chooses
+				want = TransportWide
+			}
+			for range 3 { // the same calls again, with more, and then the other one
+				_, answer := caller.call(callee)
+				if by := strings.Contains(answer, transportWide) || strings.Contains(answer, ExtensionTransportSeq); by != (want == TransportWide) {
+					t.Errorf("want %s, the answer is\n%s", want, answer)
+				}
+				if err := mirrored(us.Agreed(), them.Agreed(), us.local, them.local); err != nil {
+					t.Error(err)
+				}
+				for _, s := range us.Agreed().Sections {
+					if s.Kind != Data && s.Arrivals != want {
+						t.Errorf("we call %v: %s in %s, want %s", weCall, s.Arrivals, s.Mid, want)
+					}
+				}
+				more := Line{Name: "more", Kind: Video}
+				if len(caller.wish.Lines) > len(whole("").Lines) {
+					caller, callee = callee, caller
+					more.Name = "yet more"
+				}
+				caller.wish.Lines = append(slices.Clone(caller.wish.Lines), more)
+			}
+		}
+	}
+}
+
 // An answer that leaves both, or the other one, or one of them in a section only.
 func TestArrivals_AreToldAsTheAnswerHasIt(t *testing.T) {
 	us, them := newSide(t, "us", Config{}, whole("us")), newSide(t, "them", Config{}, whole("them"))

@@ -41,6 +41,9 @@ func (s Session) Offer(local Transport, wish Wish) (Session, string, error) {
 	for i := range sections {
 		sections[i].follow(wish)
 		sections[i].streamReports = sections[i].Kind != Data && s.offersStreamReports()
+		if s.prefers(sections) && s.arrivals() == StreamReports {
+			sections[i].forgetNumbers()
+		}
 	}
 	if !slices.ContainsFunc(sections, func(s Section) bool { return !s.Refused }) {
 		return s, "", fmt.Errorf("%w: there is nothing to offer", ErrWish)

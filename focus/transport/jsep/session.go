@@ -24,6 +24,9 @@ type Config struct {
 	MaxMessage uint32
 	// StreamReports: we tell arrivals as RFC 8888 has it, too, and understand it.
 	StreamReports bool
+	// PreferStreams: of a peer that knows both we choose StreamReports, which carry back what
+	// becomes of ECN marks.
+	PreferStreams bool
 	// Server: be the DTLS server if the other side leaves us the choice, as an
 	// offer of a browser does; in our own offers the choice is theirs. The
 	// server chooses the profile of SRTP.
