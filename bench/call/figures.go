@@ -130,7 +130,7 @@ func (s *stage) note(before, then look) {
 	}
 	forwarded := float64(span.Received+span.Repaired) + float64(view.expected)
 	f[report.Forwarded] = forwarded
-	if forwarded > 0 {
+	if forwarded > 0 && s.server.PID() != 0 {
 		f[report.UserMicros] = micros(then.usage.User-before.usage.User) / forwarded
 		f[report.SystemMicros] = micros(then.usage.System-before.usage.System) / forwarded
 		f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]

@@ -3,6 +3,7 @@ package contest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -43,9 +44,12 @@ type Config struct {
 
 // Run measures everything. A rival that cannot be started is said so once and
 // left out; a round that fails does not count, and the next goes on. The error
-// is that of Took, or the context's.
+// is that of Took, or the context's, or why the only rival cannot be started.
 func Run(ctx context.Context, c Config) error {
-	versions := c.versions(ctx)
+	versions, err := c.versions(ctx)
+	if err != nil {
+		return err
+	}
 	done, all := 0, 0
 	for _, s := range c.Scenarios {
 		all += c.Rounds * len(c.rivalsOf(s, versions))
@@ -81,11 +85,14 @@ func (c Config) rivalsOf(s scenario.Scenario, versions map[string]string) (of []
 	return of
 }
 
-// versions asks all rivals which they are.
-func (c Config) versions(ctx context.Context) map[string]string {
+// versions asks all rivals which they are. The error is that of one that is alone.
+func (c Config) versions(ctx context.Context) (map[string]string, error) {
 	versions := make(map[string]string)
 	for _, r := range c.Rivals {
 		version, err := r.Version(ctx)
+		if err != nil && len(c.Rivals) == 1 {
+			return nil, fmt.Errorf("%s %w", r.Name(), err)
+		}
 		if err != nil {
 			c.Say("without %s: %v", r.Name(), err)
 			continue
@@ -93,7 +100,7 @@ func (c Config) versions(ctx context.Context) map[string]string {
 		versions[r.Name()] = version
 		c.Say("%s: %s", r.Name(), version)
 	}
-	return versions
+	return versions, nil
 }
 
 func (c Config) play(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {

@@ -121,8 +121,11 @@ func (m *match) note(s span) {
 	user := used(func(u rival.Usage) time.Duration { return u.User })
 	system := used(func(u rival.Usage) time.Duration { return u.System })
 	f[report.Seconds], f[report.Sent], f[report.Forwarded], f[report.Loss] = s.seconds, float64(s.counts.Sent), float64(s.forwarded()), s.loss()
-	f[report.UserMicros], f[report.SystemMicros] = micros(user)/forwarded, micros(system)/forwarded
-	f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
+	local := m.server.PID() != 0
+	if local {
+		f[report.UserMicros], f[report.SystemMicros] = micros(user)/forwarded, micros(system)/forwarded
+		f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
+	}
 	s.counts.Latency.Note(r)
 	if s.before.told && s.then.told {
 		all := float64(s.then.allocations - s.before.allocations)
@@ -137,7 +140,7 @@ func (m *match) note(s span) {
 		f[report.Repaired] = float64(s.counts.Repaired) / float64(s.counts.Feigned)
 	}
 	f[report.Skipped], f[report.Overflowed] = float64(s.counts.Skipped), float64(s.then.overflows-s.before.overflows)
-	if s.cores > 0 {
+	if s.cores > 0 && local {
 		whole := s.seconds * float64(s.cores)
 		idle, steal := s.then.cores.Idle-s.before.cores.Idle, s.then.cores.Steal-s.before.cores.Steal
 		f[report.Others] = max(1-(idle+steal+user+system).Seconds()/whole, 0)

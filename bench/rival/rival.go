@@ -37,7 +37,7 @@ type Server interface {
 	Subscribe(ctx context.Context, end *party.End, from []*party.End) error
 	// Allocations says how many the process made since its start, if it tells.
 	Allocations(ctx context.Context) (count uint64, told bool)
-	// PID is the process whose Usage counts.
+	// PID is the process whose Usage counts; 0 if it runs elsewhere.
 	PID() int
 	// Stop ends the process and waits for it. What it printed is in the error if
 	// it had ended before.

@@ -21,8 +21,12 @@ type Usage struct {
 	Memory       uint64 // bytes resident
 }
 
-// UsageOf reads the usage of a process (proc_pid_stat(5), proc_pid_status(5)).
+// UsageOf reads the usage of a process (proc_pid_stat(5), proc_pid_status(5)); it is
+// zero of 0, which is that of a Server elsewhere.
 func UsageOf(pid int) (u Usage, err error) {
+	if pid == 0 {
+		return u, nil
+	}
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	stat, err := os.ReadFile(filepath.Join(folder, "stat"))
 	if err != nil {

@@ -14,11 +14,10 @@ import (
 
 // prepareCalls is the way of calls: the same servers, with parties that see and hear.
 func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error) {
-	config, err := q.contest()
+	config, fault, err := q.contest(scenarios)
 	if err != nil {
 		return nil, err
 	}
-	config.Scenarios = scenarios
 	seeds := make(map[[2]string]uint64) // the same for all targets of a round
 	config.Play = func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {
 		key := [2]string{s.Name, r.Name()}
@@ -30,7 +29,7 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 	return func(ctx context.Context, l *ledger) error {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // the loop has a thread for itself, paths have others
 		defer debug.SetGCPercent(debug.SetGCPercent(400))
-		config.Took, config.Now, config.Say = l.Took, l.Now, l.Say
+		config.Took, config.Now, config.Say = l.until(fault), l.Now, l.Say
 		return contest.Run(ctx, config)
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,74 +23,91 @@ const forwarders = "ours,livekit,janus,pion"
 
 // prepareForwarding is the way of servers that forward.
 func prepareForwarding(q comparison, scenarios []scenario.Scenario) (measuring, error) {
-	config, err := q.contest()
+	config, fault, err := q.contest(scenarios)
 	if err != nil {
 		return nil, err
 	}
-	config.Scenarios = scenarios
 	return func(ctx context.Context, l *ledger) error {
 		// The loop of parties has a thread for itself; handshakes go on beside it,
 		// also where there is one core.
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
 		// Collecting garbage takes the parties' core from the loop.
 		defer debug.SetGCPercent(debug.SetGCPercent(800))
-		config.Took, config.Now, config.Say = l.Took, l.Now, l.Say
+		config.Took, config.Now, config.Say = l.until(fault), l.Now, l.Say
 		return contest.Run(ctx, config)
 	}, nil
 }
 
-// contest puts together what was asked, but for scenarios.
-func (q comparison) contest() (c contest.Config, err error) {
-	if c.Rivals, err = q.choose(); err != nil {
-		return c, err
+// contest puts together what was asked. fault says after a round why there is no use
+// in another.
+func (q comparison) contest(scenarios []scenario.Scenario) (c contest.Config, fault func() error, err error) {
+	fault = func() error { return nil }
+	if q.whip.given() {
+		w, err := q.whip.rival(q.mayLoad, scenarios)
+		if err != nil {
+			return c, nil, err
+		}
+		c.Rivals, fault = append(c.Rivals, w), w.Fault
+		if q.own == loopback {
+			if q.own, err = q.whip.own(); err != nil {
+				return c, nil, err
+			}
+		}
+	}
+	for _, s := range scenarios {
+		s.Rivals = append(slices.Clone(s.Rivals), "whip") // it is given for all of them
+		c.Scenarios = append(c.Scenarios, s)
+	}
+	if c.Rivals, err = q.choose(c.Rivals); err != nil {
+		return c, nil, err
 	}
 	if c.Address, err = netip.ParseAddr(q.own); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	if c.Place.Address, err = netip.ParseAddr(q.theirs); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	c.Place.Prefix = strings.Fields(q.prefix)
 	if c.Place.Folder, err = filepath.Abs(q.folder); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	for text := range strings.FieldsFuncSeq(q.cores, func(r rune) bool { return r == ',' }) {
 		core, err := strconv.Atoi(text)
 		if err != nil {
-			return c, fmt.Errorf("core %q: %w", text, err)
+			return c, nil, fmt.Errorf("core %q: %w", text, err)
 		}
 		c.Cores = append(c.Cores, core)
 	}
 	c.Rounds, c.Warm, c.Measure = q.rounds, q.warm, q.measure
-	return c, nil
+	return c, fault, nil
 }
 
-// choose gives the rivals that were named.
-func (q comparison) choose() (chosen []rival.Rival, err error) {
+// choose gives the rivals that were named; where none was, those that were given by
+// their address, or else all.
+func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	all := []rival.Rival{
+	names := q.targets()
+	if len(names) == 0 && len(given) > 0 {
+		return given, nil
+	}
+	if len(names) == 0 {
+		names = strings.Split(forwarders, ",")
+	}
+	all := append([]rival.Rival{
 		rival.Forward{Title: report.Ours, Program: program, Verb: "forward"},
 		rival.LiveKit{Program: q.liveKit},
 		rival.Janus{Program: q.janus, Modules: q.modules, Libraries: q.library, Loops: q.loops},
 		rival.Forward{Title: "pion", Program: program, Verb: "plain", Module: "github.com/pion/webrtc/v4"},
-	}
-	names := q.rivals
-	if names == "" {
-		names = forwarders
-	}
-	for name := range strings.SplitSeq(names, ",") {
-		found := false
-		for _, r := range all {
-			if r.Name() == strings.TrimSpace(name) {
-				chosen, found = append(chosen, r), true
-			}
+	}, given...)
+	for _, name := range names {
+		at := slices.IndexFunc(all, func(r rival.Rival) bool { return r.Name() == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus and pion, and whip with --whip URL and --whep URL", name)
 		}
-		if !found {
-			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus and pion", name)
-		}
+		chosen = append(chosen, all[at])
 	}
 	return chosen, nil
 }

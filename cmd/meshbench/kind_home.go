@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +16,8 @@ import (
 
 // homes is what is asked of run about homeservers.
 type homes struct {
-	url, token, mayLoad string
-	scripts, keep       string
+	url, token    string
+	scripts, keep string
 }
 
 // homeservers are measured where nobody says which.
@@ -34,7 +33,6 @@ const (
 func (h *homes) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&h.url, "homeserver", "", "URL of a homeserver that runs already, to measure instead of those that are started here")
 	flags.StringVar(&h.token, "registration-token", "", "what that homeserver wants of those who register")
-	flags.StringVar(&h.mayLoad, "i-may-load", "", "host of a server that is far, named once more: you may send it real load")
 	flags.StringVar(&h.scripts, "scripts", "internal/scripts", "folder of the scripts that start Dendrite and Synapse")
 	flags.StringVar(&h.keep, "homeservers", cached("interop"), "folder where Dendrite and Synapse are kept once they are built")
 }
@@ -57,7 +55,7 @@ func (q comparison) targets() []string {
 func prepareHomes(q comparison, scenarios []scenario.Scenario) (measuring, error) {
 	targets, err := q.homeTargets()
 	if err == nil {
-		err = q.homes.permitted(scenarios)
+		err = q.homes.permitted(q.mayLoad, scenarios)
 	}
 	if err != nil {
 		return nil, err
@@ -110,18 +108,21 @@ func (q comparison) homeTargets() (chosen []home.Target, err error) {
 }
 
 // permitted says whether a homeserver that is far may get what scenarios send.
-func (h homes) permitted(scenarios []scenario.Scenario) error {
+func (h homes) permitted(mayLoad string, scenarios []scenario.Scenario) error {
 	if h.url == "" {
 		return nil
 	}
-	u, err := url.Parse(h.url)
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("--homeserver %q is no address such as https://matrix.example.org", h.url)
+	host, err := hostOf("--homeserver", h.url)
+	if err != nil {
+		return err
 	}
 	for _, s := range scenarios {
-		if (s.Devices > gentleDevices || s.Rate > gentleRate) && h.mayLoad != u.Hostname() {
-			return fmt.Errorf("%s is %d devices and %v messages a second: say --i-may-load %s if you may send that there; without it %d devices and %d messages a second are sent at most",
-				s.Name, s.Devices, s.Rate, u.Hostname(), gentleDevices, gentleRate)
+		if s.Devices > gentleDevices || s.Rate > gentleRate {
+			load := fmt.Sprintf("%s is %d devices and %v messages a second", s.Name, s.Devices, s.Rate)
+			bound := fmt.Sprintf("%d devices and %d messages a second", gentleDevices, gentleRate)
+			if err := permitted(host, mayLoad, load, bound); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -47,6 +47,11 @@ func (l *ledger) Now(done, all int, what string) { l.display.now(done, all, what
 // Say says a line in between: a version, a step of a search.
 func (l *ledger) Say(format string, arguments ...any) { l.display.say(format, arguments...) }
 
+// until is Took that ends with a fault that there may be after a round.
+func (l *ledger) until(fault func() error) func(report.Round) error {
+	return func(r report.Round) error { return errors.Join(l.Took(r), fault()) }
+}
+
 // Took keeps a round: writes it down, with the noise of the machine since the one
 // before, and says what it came to.
 func (l *ledger) Took(r report.Round) error {

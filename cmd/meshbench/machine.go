@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,14 +48,26 @@ func kindsOf(scenarios []scenario.Scenario) map[string]string {
 	return kinds
 }
 
-// commandLine writes arguments so that a shell takes them as they were; of the
-// program only its name.
+// secrets are flags whose values no report has.
+var secrets = []string{"bearer", "registration-token"}
+
+// commandLine writes arguments so that a shell takes them as they were, but for
+// secrets; of the program only its name.
 func commandLine(arguments []string) string {
 	words := make([]string, len(arguments))
+	hidden := false // the word that comes
 	for i, word := range arguments {
-		if i == 0 {
+		flag, value, whole := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		secret := strings.HasPrefix(word, "-") && slices.Contains(secrets, flag)
+		switch {
+		case i == 0:
 			word = "meshbench"
+		case hidden:
+			word = "..."
+		case secret && whole && value != "":
+			word = "--" + flag + "=..."
 		}
+		hidden = secret && !whole
 		if word == "" || strings.ContainsFunc(word, quoted) {
 			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 		}

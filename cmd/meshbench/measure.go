@@ -23,6 +23,8 @@ type comparison struct {
 	machine, place                   string
 	files                            files
 	homes                            homes
+	whip                             whip
+	mayLoad                          string
 	rounds, loops                    int
 	warm, measure                    time.Duration
 }
@@ -43,6 +45,7 @@ docs/bench.md has the method, and how to read a report.`,
   meshbench run even slow --html bench.html         with curves, to look at offline
   meshbench run mesh-4                              our mesh, without a server for media
   meshbench run todevice storm-20 --targets embedded
+  meshbench run even --whip http://127.0.0.1:8889/s/whip --whep http://127.0.0.1:8889/s/whep
   meshbench run ./mine.yaml --rounds 9 --out mine.jsonl`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -57,7 +60,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
 	flags.StringVar(&q.cores, "cores", "", "cores that servers are bound to, with commas: the first, or all in scenarios that ask for it")
 	flags.StringVar(&q.prefix, "prefix", "", "command that starts a server in its place, such as \"ip netns exec a\"")
-	flags.StringVar(&q.own, "address", "127.0.0.1", "IPv4 address of the parties")
+	flags.StringVar(&q.own, "address", loopback, "IPv4 address of the parties")
 	flags.StringVar(&q.theirs, "server", "127.0.0.1", "IPv4 address of the servers")
 	flags.StringVar(&q.folder, "folder", os.TempDir(), "where servers have their settings and print")
 	flags.StringVar(&q.out, "out", "bench.jsonl", "file for the rounds, as JSON lines")
@@ -69,7 +72,9 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.machine, "machine", "", "what the machine is, where the system does not say it well")
 	flags.StringVar(&q.place, "place", "servers and parties on loopback", "how servers and parties are joined")
 	q.files.flags(flags)
+	flags.StringVar(&q.mayLoad, "i-may-load", "", "hosts of servers that are far, named once more, with commas: you may send them real load")
 	q.homes.flags(flags)
+	q.whip.flags(flags)
 	return c
 }
 
@@ -104,6 +109,9 @@ func (q comparison) run(ctx context.Context, w io.Writer) error {
 	}
 	machine.End = &end
 	err = errors.Join(err, report.Write(out, end), out.Close())
+	if err != nil && len(l.rounds) == 0 {
+		return err
+	}
 	sheet := sheetOf([]report.Machine{machine}, l.rounds)
 	fmt.Fprintln(w)
 	return errors.Join(err, sheet.Print(w), q.files.write(w, sheet), q.rest(w, l))

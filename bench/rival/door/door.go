@@ -66,6 +66,7 @@ func Handler(f Forwarder) http.Handler {
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(usage()) // who has gone needs no answer
 	})
+	(&sessions{forwarder: f, streams: make(map[string]string), parties: make(map[string]string)}).routes(mux)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	return mux

@@ -1,5 +1,6 @@
 // Package ours is our forwarder behind package door: package focus with a
-// session for each room, everything as it comes. It never lets go of anybody.
+// session for each room, everything as it comes. It lets go of whom it is told to,
+// and of who takes leave.
 package ours
 
 import (
@@ -44,6 +45,7 @@ type Forwarder struct {
 	sections map[string]int
 	// subscriptions are those of each subscriber, likewise.
 	subscriptions map[string][]*focus.Subscription
+	parties       map[string][]*focus.Party // likewise
 }
 
 // New opens the sockets, on all addresses.
@@ -57,12 +59,13 @@ func New(config Config) (*Forwarder, error) {
 	return &Forwarder{
 		network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: !config.Adaptive}),
 		sections: make(map[string]int), subscriptions: make(map[string][]*focus.Subscription),
+		parties: make(map[string][]*focus.Party),
 	}, nil
 }
 
 // Publish answers an offer that sends a picture, and maybe a sound.
 func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (string, error) {
-	_, joined, err := f.join(room, party+publishing)
+	_, joined, err := f.join(room, party, publishing)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +78,7 @@ func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (str
 // Subscribe answers an offer that receives from others, who may be about to
 // publish. The layer matters where there are several.
 func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []string, layer int, offer string) (string, error) {
-	session, joined, err := f.join(room, party+subscribing)
+	session, joined, err := f.join(room, party, subscribing)
 	if err != nil {
 		return "", err
 	}
@@ -123,13 +126,31 @@ func wish(layer int) focus.Wish {
 	return focus.Wish{}
 }
 
-func (f *Forwarder) join(room, party string) (*focus.Session, *focus.Party, error) {
+func (f *Forwarder) join(room, party, purpose string) (*focus.Session, *focus.Party, error) {
 	session, err := f.focus.Session(room)
 	if err != nil {
 		return nil, nil, err
 	}
-	joined, err := session.Join(party, transport.BundleConfig{Name: party})
+	joined, err := session.Join(party+purpose, transport.BundleConfig{Name: party + purpose})
+	if err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.parties[room+"/"+party] = append(f.parties[room+"/"+party], joined)
+	}
 	return session, joined, err
+}
+
+// Leave ends the connections of a party.
+func (f *Forwarder) Leave(room, party string) {
+	f.mu.Lock()
+	parties := f.parties[room+"/"+party]
+	delete(f.parties, room+"/"+party)
+	delete(f.subscriptions, room+"/"+party)
+	delete(f.sections, room+"/"+party)
+	f.mu.Unlock()
+	for _, joined := range parties {
+		joined.Leave()
+	}
 }
 
 // published waits for the tracks of an owner, so many and one at least.

@@ -1,7 +1,7 @@
 // Package plain is a forwarder as one writes it in an afternoon with
 // pion/webrtc, its default interceptors and nothing else: what a packet costs
 // there is what the rest of this house is held against. It answers offers (see
-// package door) and never lets go of anybody.
+// package door), and lets go only of whom it is told to.
 //
 // Each publisher has a loop that reads its packets and writes them to all who
 // subscribe, one after the other. Pion's loops do the rest.
@@ -12,6 +12,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -25,7 +27,7 @@ type Forwarder struct {
 
 	mu         sync.Mutex // guards what follows
 	publishers map[string]*publisher
-	all        []*webrtc.PeerConnection
+	all        map[string][]*webrtc.PeerConnection // by room and party
 	loops      sync.WaitGroup
 }
 
@@ -51,12 +53,12 @@ func New() (*Forwarder, error) {
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(settings))
-	return &Forwarder{api: api, publishers: make(map[string]*publisher)}, nil
+	return &Forwarder{api: api, publishers: make(map[string]*publisher), all: make(map[string][]*webrtc.PeerConnection)}, nil
 }
 
 // Publish answers an offer that sends a picture, and maybe a sound.
 func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (string, error) {
-	connection, err := f.connect()
+	connection, err := f.connect(room + "/" + party)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +104,7 @@ func (p *publisher) add(track *webrtc.TrackLocalStaticRTP, remote *webrtc.TrackR
 // Subscribe answers an offer that receives from others, who must be there. It
 // knows one layer.
 func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []string, _ int, offer string) (string, error) {
-	connection, err := f.connect()
+	connection, err := f.connect(room + "/" + party)
 	if err != nil {
 		return "", err
 	}
@@ -173,10 +175,22 @@ func wantsKey(compound []byte) bool {
 	return false
 }
 
+// Leave ends the connections of a party.
+func (f *Forwarder) Leave(room, party string) {
+	f.mu.Lock()
+	all := f.all[room+"/"+party]
+	delete(f.all, room+"/"+party)
+	delete(f.publishers, room+"/"+party)
+	f.mu.Unlock()
+	for _, connection := range all {
+		_ = connection.Close() // it may have ended by itself
+	}
+}
+
 // Close ends all connections and waits for the loops.
 func (f *Forwarder) Close() error {
 	f.mu.Lock()
-	all := f.all
+	all := slices.Concat(slices.Collect(maps.Values(f.all))...)
 	f.mu.Unlock()
 	var errs []error
 	for _, connection := range all {
@@ -186,14 +200,14 @@ func (f *Forwarder) Close() error {
 	return errors.Join(errs...)
 }
 
-func (f *Forwarder) connect() (*webrtc.PeerConnection, error) {
+func (f *Forwarder) connect(party string) (*webrtc.PeerConnection, error) {
 	connection, err := f.api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.all = append(f.all, connection)
+	f.all[party] = append(f.all[party], connection)
 	return connection, nil
 }
 
