@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"meshfocus/bench/clip"
 	"meshfocus/bench/offset"
 	"meshfocus/bench/party"
 	"meshfocus/bench/report"
@@ -77,12 +78,12 @@ func (s *stage) enter(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, entering)
 	defer cancel()
 	c := s.config
-	options := rival.Options{Tick: time.Duration(c.Scenario.Tick), Lanes: c.Scenario.Lanes, Adaptive: true}
+	options := rival.Options{Tick: time.Duration(c.Scenario.Tick), Lanes: c.Scenario.Lanes, Adaptive: true, Codec: c.Scenario.Codec}
 	if s.server, err = c.Rival.Start(ctx, c.Place, options); err != nil {
 		return err
 	}
 	if s.load, err = party.New(party.Config{
-		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Seed: c.Seed, Clocks: c.Clocks,
+		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Codec: clip.Codec(c.Scenario.Codec), Seed: c.Seed, Clocks: c.Clocks,
 	}); err != nil {
 		return err
 	}

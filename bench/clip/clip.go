@@ -1,44 +1,69 @@
 // Package clip holds what synthetic publishers show and say: pictures and sound that
-// any decoder takes, with room for what a measurement puts behind them.
+// any decoder takes, with room for what a measurement puts behind them, cut into the
+// payloads of packets.
 //
 // A clip of pictures is a key frame and those that follow it, of a moving test
 // picture; generate.sh makes it again. The sound is that of package testcard.
 //
-// What stands behind the last bytes that a decoder reads is passed over: behind
-// the last partition of a VP8 frame (RFC 6386 section 9.5), and as the padding of
-// an Opus packet (RFC 6716 section 3.2.5). So frames can be as large as an encoder's,
-// whatever is in them, and each can say when it was made (Stamp), whatever
-// servers do to headers.
+// What no decoder reads is passed over, so that frames can be as large as an encoder's,
+// whatever is in them, and each can say when it was made (Stamp), whatever servers do
+// to headers. It stands
+//
+//	VP8   behind the last partition (RFC 6386 section 9.5)
+//	VP9   behind the last tile, in a superframe that says where the frame ends
+//	H264  in a filler data unit behind the slice (ITU-T H.264 section 7.4.2.7)
+//	AV1   in a padding unit behind the frame (AV1 specification section 5.13)
+//	Opus  in the padding of a packet (RFC 6716 section 3.2.5)
 package clip
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"encoding/binary"
+	"fmt"
+	"slices"
 
+	"meshfocus/focus/transport/frame"
 	"meshfocus/internal/testcard"
 )
 
-//go:embed vp8-320x180.ivf
-var small []byte
+// Codec is what pictures are encoded with, as scenarios name it.
+type Codec string
 
-//go:embed vp8-640x360.ivf
-var medium []byte
+// The codecs that there are clips of.
+const (
+	VP8  Codec = "vp8"
+	VP9  Codec = "vp9"
+	H264 Codec = "h264"
+	AV1  Codec = "av1"
+)
 
-//go:embed vp8-1280x720.ivf
-var large []byte
+// Codecs gives all of them.
+func Codecs() []Codec { return []Codec{VP8, VP9, H264, AV1} }
 
-// VP8 gives the frames of a picture by its width: 320, 640, or 1280 for all others.
-// The first is a key frame, and any of the rest may follow any of them: what is seen
-// then is odd, but no decoder minds.
-func VP8(width int) [][]byte {
-	switch width {
-	case 320:
-		return ivf(small)
-	case 640:
-		return ivf(medium)
+//go:embed *.ivf *.h264
+var shelf embed.FS
+
+// Frames gives the frames of a picture by its width: 320, 640, or 1280 for all others.
+// The first is a key frame, and the only one. The others follow it in their order, and
+// the second may follow the last: what is seen then jumps, but no decoder minds.
+func Frames(codec Codec, width int) [][]byte {
+	size, ok := map[int]string{320: "320x180", 640: "640x360"}[width]
+	if !ok {
+		size = "1280x720"
 	}
-	return ivf(large)
+	kind := "ivf"
+	if codec == H264 {
+		kind = "h264"
+	}
+	file, err := shelf.ReadFile(fmt.Sprintf("%s-%s.%s", codec, size, kind))
+	if err != nil {
+		panic(err) // it is compiled in
+	}
+	if codec == H264 {
+		return pictures(file)
+	}
+	return ivf(file)
 }
 
 // ivf takes the frames out of an IVF file: a header of 32 bytes, and one of 12 before
@@ -50,6 +75,23 @@ func ivf(file []byte) (frames [][]byte) {
 		at = end
 	}
 	return frames
+}
+
+// pictures takes the access units out of a stream in form of annex B whose pictures are
+// one slice each. What an encoder says of itself is left out.
+func pictures(stream []byte) (units [][]byte) {
+	var unit []byte
+	for nal := range frame.NALs(stream) {
+		kind := frame.NALType(nal)
+		if kind == frame.NALSEI || kind == frame.NALDelimiter {
+			continue
+		}
+		unit = append(append(unit, 0, 0, 0, 1), nal...)
+		if kind == frame.NALSlice || kind == frame.NALIDR {
+			units, unit = append(units, slices.Clip(unit)), nil
+		}
+	}
+	return units
 }
 
 // SoundEvery is how much sound each packet of Opus has, in samples of 48 kHz.
@@ -71,28 +113,6 @@ func Opus() (packets [][]byte) {
 		}
 	}
 	return packets[2:] // OpusHead and OpusTags (RFC 7845 section 5)
-}
-
-// StampSize is that of what Stamp writes.
-const StampSize = 16
-
-// mark is what a stamp begins with.
-const mark = 0x6d657368_62656e63
-
-// Stamp writes an instant of any clock in nanoseconds into the last bytes of a packet.
-func Stamp(packet []byte, at int64) {
-	tail := packet[len(packet)-StampSize:]
-	binary.BigEndian.PutUint64(tail, mark)
-	binary.BigEndian.PutUint64(tail[8:], uint64(at))
-}
-
-// ReadStamp gives the instant that a packet was stamped with; false if it was not.
-func ReadStamp(packet []byte) (at int64, ok bool) {
-	if len(packet) < StampSize {
-		return 0, false
-	}
-	tail := packet[len(packet)-StampSize:]
-	return int64(binary.BigEndian.Uint64(tail[8:])), binary.BigEndian.Uint64(tail) == mark
 }
 
 // Padded gives a packet of Opus with one frame as one with room for a stamp in its

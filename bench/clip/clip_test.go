@@ -1,27 +1,63 @@
 package clip
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+
 	"meshfocus/focus/transport/frame"
+	"meshfocus/simulcast"
+	"meshfocus/simulcast/av1"
+	"meshfocus/simulcast/h264"
 	"meshfocus/simulcast/opus"
+	"meshfocus/simulcast/vp8"
+	"meshfocus/simulcast/vp9"
 )
 
-func TestVP8_BeginsWithAKeyFrame(t *testing.T) {
-	for width, height := range map[int]int{320: 180, 640: 360, 1280: 720} {
-		frames := VP8(width)
-		if len(frames) != 30 {
-			t.Fatalf("%d frames of %d", len(frames), width)
-		}
-		for i, f := range frames {
-			if h := frame.VP8(f); h.Key != (i == 0) || i == 0 && (int(h.Width) != width || int(h.Height) != height) {
-				t.Errorf("frame %d of %d: %+v", i, width, h)
+const most = 1200
+
+func TestFrames_BeginWithAKeyFrame(t *testing.T) {
+	headers := map[Codec]func([]byte) frame.Header{VP8: frame.VP8, VP9: frame.VP9, H264: frame.H264, AV1: frame.AV1}
+	for _, codec := range Codecs() {
+		for width, height := range map[int]int{320: 180, 640: 360, 1280: 720} {
+			frames := Frames(codec, width)
+			if want := map[Codec]int{H264: 33}[codec]; len(frames) != max(want, 30) {
+				t.Fatalf("%d frames of %s, %d", len(frames), codec, width)
+			}
+			for i, f := range frames {
+				if h := headers[codec](f); h.Key != (i == 0) || i == 0 && (h.Width != width || h.Height != height) {
+					t.Errorf("frame %d of %s, %d: %+v", i, codec, width, h)
+				}
 			}
 		}
+	}
+}
+
+func TestStamp_IsReadAgain(t *testing.T) {
+	for _, from := range []int{0, 1, 128, 16383} {
+		for _, at := range []int64{0, 1, 1 << 40, math.MaxInt64} {
+			packet := make([]byte, StampSize+3)
+			Stamp(packet, from, at)
+			if gotFrom, got, ok := ReadStamp(packet); !ok || got != at || gotFrom != from {
+				t.Errorf("%d of %d is read as %d of %d, %v", at, from, got, gotFrom, ok)
+			}
+			if bytes.IndexByte(packet[3:], 0) >= 0 {
+				t.Errorf("%d of %d has a zero: % x", at, from, packet)
+			}
+		}
+	}
+	if _, _, ok := ReadStamp(make([]byte, 100)); ok {
+		t.Error("a stamp where none is")
 	}
 }
 
@@ -32,7 +68,7 @@ func TestOpus_LastsTwentyMilliseconds(t *testing.T) {
 	}
 	for i, packet := range packets {
 		padded := Padded(nil, packet)
-		Stamp(padded, int64(i))
+		Stamp(padded, 0, int64(i))
 		var before, after opus.Packet
 		if err := before.Parse(packet); err != nil {
 			t.Fatal(err)
@@ -40,39 +76,137 @@ func TestOpus_LastsTwentyMilliseconds(t *testing.T) {
 		if err := after.Parse(padded); err != nil || after.Samples != SoundEvery || after.Frames != 1 || before.Samples != after.Samples {
 			t.Fatalf("packet %d: %+v, padded %+v, %v", i, before, after, err)
 		}
-		if at, ok := ReadStamp(padded); !ok || at != int64(i) {
+		if _, at, ok := ReadStamp(padded); !ok || at != int64(i) {
 			t.Fatalf("packet %d is stamped %d, %v", i, at, ok)
 		}
-		if _, ok := ReadStamp(packet); ok {
+		if _, _, ok := ReadStamp(packet); ok {
 			t.Fatal("a stamp where none is")
 		}
 	}
 }
 
-// TestVP8_IsDecodedWithWhatStandsBehind has ffmpeg decode frames in the
-// order in which publishers send them, filled up and stamped.
-func TestVP8_IsDecodedWithWhatStandsBehind(t *testing.T) {
+// TestCutter_SaysWhereFramesBegin: our own parsers, which forward by it, find key frames
+// with their size in the first packet and nowhere else a beginning that others could
+// take for one, and each frame has a packet that says when it was captured.
+func TestCutter_SaysWhereFramesBegin(t *testing.T) {
+	inspect := map[Codec]func([]byte, bool, *simulcast.Info) error{
+		VP8: vp8.Inspect, H264: h264.Inspect, AV1: av1.Inspect,
+		VP9: func(payload []byte, _ bool, info *simulcast.Info) error { return vp9.Inspect(payload, info) },
+	}
+	for _, codec := range Codecs() {
+		for _, width := range []int{320, 640, 1280} {
+			cutter := NewCutter(codec, most, width, width*9/16)
+			for i, made := range Frames(codec, width) {
+				size := []int{0, len(made) + 50, 3000, 25_000}[i%4]
+				payloads := cutter.Cut(made, i == 0, size)
+				stamped, total := 0, 0
+				for n, p := range payloads {
+					var info simulcast.Info
+					last := n == len(payloads)-1
+					if err := inspect[codec](p.Bytes, last, &info); err != nil || len(p.Bytes) > most {
+						t.Fatalf("%s %d, frame %d, packet %d of %d: %d bytes, %v", codec, width, i, n, len(payloads), len(p.Bytes), err)
+					}
+					first := n == 0
+					if first != (info.Start && (!info.Key || info.Width > 0)) || info.End != last || first && i == 0 && int(info.Width) != width || info.Key && i > 0 {
+						t.Errorf("%s %d, frame %d, packet %d of %d: %+v", codec, width, i, n, len(payloads), info)
+					}
+					if p.Room {
+						stamped++
+					}
+					total += len(p.Bytes)
+				}
+				if want := max(size, len(made)+StampSize); stamped == 0 || total < want-20 || total > want+40+20*len(payloads) {
+					t.Errorf("%s %d, frame %d: %d of %d packets stamped, %d bytes for %d", codec, width, i, stamped, len(payloads), total, want)
+				}
+			}
+		}
+	}
+}
+
+// TestCutter_LeavesWhatDecodersTake sends frames in the order in which publishers do,
+// filled up and stamped; another's depacketizer puts them together, and ffmpeg's
+// decoders are to find nothing wrong.
+func TestCutter_LeavesWhatDecodersTake(t *testing.T) {
 	program, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		t.Fatal("ffmpeg is missing: apt-get install ffmpeg")
 	}
-	frames := VP8(320)
-	order := append(frames[:30:30], frames[1:20]...)
-	order = append(order, frames[0], frames[5])
-	file := append([]byte(nil), small[:32]...)
-	for i, f := range order {
-		f = append(append([]byte(nil), f...), make([]byte, 500)...)
-		Stamp(f, 1<<60)
-		size := len(f)
-		file = append(file, byte(size), byte(size>>8), 0, 0, byte(i), 0, 0, 0, 0, 0, 0, 0)
-		file = append(file, f...)
+	for codec, decoders := range map[Codec][]string{
+		VP8: {"vp8", "libvpx"}, VP9: {"vp9", "libvpx-vp9"}, H264: {"h264"}, AV1: {"libdav1d", "libaom-av1"},
+	} {
+		for _, width := range []int{320, 640, 1280} {
+			file, count := recorded(t, codec, width)
+			if width > 320 {
+				decoders = decoders[:1]
+			}
+			for _, decoder := range decoders {
+				t.Run(fmt.Sprintf("%s %d", decoder, width), func(t *testing.T) {
+					// What is said besides is whether a frame was concealed.
+					told, err := exec.Command(program, "-v", "warning", "-xerror", "-threads", "1", "-c:v", decoder, "-i", file, "-f", "framemd5", "-fps_mode", "passthrough", "-").CombinedOutput()
+					sums := make(map[string]bool)
+					got := 0
+					for line := range strings.Lines(string(told)) {
+						if fields := strings.Split(line, ","); fields[0] == "0" {
+							got++
+							sums[fields[len(fields)-1]] = true
+						} else if !strings.HasPrefix(line, "#") && !strings.Contains(line, "Timestamps are unset") {
+							t.Errorf("%s", line)
+						}
+					}
+					if err != nil || got != count || len(sums) < 30 {
+						t.Errorf("%d of %d frames, %d different: %v", got, count, len(sums), err)
+					}
+				})
+			}
+		}
 	}
-	name := filepath.Join(t.TempDir(), "clip.ivf")
+}
+
+// recorded writes what arrives of a publisher into a file: the clip, from its second
+// frame on again, a key frame in the middle, and two in a row.
+func recorded(t *testing.T, codec Codec, width int) (name string, count int) {
+	frames := Frames(codec, width)
+	order := make([]int, 0, 3*len(frames))
+	for i := range frames {
+		order = append(order, i)
+	}
+	for i := range 20 {
+		order = append(order, i+1)
+	}
+	order = append(order, 0, 1, 2, 0, 0, 1)
+	depacketizer := map[Codec]rtp.Depacketizer{VP8: &codecs.VP8Packet{}, VP9: &codecs.VP9Packet{}, H264: &codecs.H264Packet{}, AV1: &codecs.AV1Depacketizer{}}[codec]
+	cutter := NewCutter(codec, most, width, width*9/16)
+	kind := map[Codec]string{VP8: "VP80", VP9: "VP90", AV1: "AV01"}[codec]
+	file := slices.Concat([]byte("DKIF\x00\x00\x20\x00"+kind), binary.LittleEndian.AppendUint16(nil, uint16(width)), binary.LittleEndian.AppendUint16(nil, uint16(width*9/16)),
+		[]byte{30, 0, 0, 0, 1, 0, 0, 0}, make([]byte, 8))
+	if codec == H264 {
+		file = nil
+	}
+	for i, number := range order {
+		var whole []byte
+		if codec == AV1 {
+			whole = []byte{0x12, 0} // the delimiter, which does not travel
+		}
+		for _, p := range cutter.Cut(frames[number], number == 0, 500+i%3*2500) {
+			p.Stamp(i, 1<<60+int64(i))
+			if from, at, ok := ReadStamp(p.Bytes); ok != p.Room || ok && (from != i || at != 1<<60+int64(i)) {
+				t.Errorf("%s: room %v, and read %d, %d, %v", codec, p.Room, from, at, ok)
+			}
+			part, err := depacketizer.Unmarshal(p.Bytes)
+			if err != nil {
+				t.Fatal(codec, err)
+			}
+			whole = append(whole, part...)
+		}
+		if codec != H264 {
+			file = binary.LittleEndian.AppendUint32(file, uint32(len(whole)))
+			file = binary.LittleEndian.AppendUint64(file, uint64(i))
+		}
+		file = append(file, whole...)
+	}
+	name = filepath.Join(t.TempDir(), "clip."+map[bool]string{true: "h264", false: "ivf"}[codec == H264])
 	if err := os.WriteFile(name, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	told, err := exec.Command(program, "-v", "warning", "-xerror", "-i", name, "-f", "framemd5", "-fps_mode", "passthrough", "-").CombinedOutput()
-	if got := strings.Count(string(told), "\n0,"); err != nil || got != len(order) {
-		t.Errorf("%d of %d frames: %v\n%.500s", got, len(order), err, told)
-	}
+	return name, len(order)
 }

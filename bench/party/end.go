@@ -81,7 +81,7 @@ func newEnd(load *Load, name string, direction Direction, pictures int) (*End, e
 		Name: name, load: load, socket: socket, every: max(load.config.Sample, 1),
 		gathered: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1), rtcp: make([]byte, 0, longest),
 		session: jsep.New(jsep.Config{
-			ID: rand.Uint64() >> 2, CName: name, Codecs: codecs(load.config.Faithful), Extensions: extensions(),
+			ID: rand.Uint64() >> 2, CName: name, Codecs: codecs(load.config), Extensions: extensions(),
 		}),
 	}
 	e.port = link.NewPort(func(datagram []byte, _, remote netip.AddrPort) error { return socket.send(datagram, remote) }, socket.local)
@@ -110,14 +110,14 @@ func (e *End) intend(direction Direction, pictures int) {
 			e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: fmt.Sprintf("picture%d", i), Kind: jsep.Video})
 		}
 		if faithful {
-			e.view = &view{}
+			e.view = &view{inspect: inspects(e.load.config.Codec)}
 		}
 		return
 	}
 	for layer := range max(e.load.config.Layers, 1) {
 		s := newSource(rand.Uint32(), layer, e.load.config.Layers)
 		if faithful {
-			s.film = newFilm(s.width, e.load.config.Seed)
+			s.film = newFilm(e.load.config.Codec, s.width, s.height, e.load.config.Seed)
 		}
 		e.sources = append(e.sources, s)
 	}

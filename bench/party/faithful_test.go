@@ -2,10 +2,12 @@ package party_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
 
+	"meshfocus/bench/clip"
 	"meshfocus/bench/offset"
 	"meshfocus/bench/party"
 	"meshfocus/bench/rival/ours"
@@ -21,24 +23,32 @@ func TestLoad_FaithfulPartiesSeeAndHear(t *testing.T) {
 		"plain": func() (closer, error) { return plain.New() },
 		"ours":  func() (closer, error) { return ours.New(ours.Config{Loopback: true}) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			made, err := forwarder()
-			if err != nil {
-				t.Fatal(err)
-			}
-			seesAndHears(t, made)
-		})
+		for _, codec := range clip.Codecs() {
+			t.Run(name+", "+string(codec), func(t *testing.T) {
+				t.Parallel()
+				made, err := forwarder()
+				if err != nil {
+					t.Fatal(err)
+				}
+				seesAndHears(t, made, codec)
+			})
+		}
 	}
 }
 
-func seesAndHears(t *testing.T, forwarder closer) {
+func TestNew_KnowsItsCodecs(t *testing.T) {
+	if _, err := party.New(party.Config{Codec: "h263"}); !errors.Is(err, party.ErrCodec) {
+		t.Error(err)
+	}
+}
+
+func seesAndHears(t *testing.T, forwarder closer, codec clip.Codec) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	client := serve(t, forwarder)
 	own := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	load, err := party.New(party.Config{
-		Address: own, Profile: srtp.AES128GCM, Faithful: true, Clocks: offset.Offset{Ahead: time.Hour},
+		Address: own, Profile: srtp.AES128GCM, Faithful: true, Codec: codec, Clocks: offset.Offset{Ahead: time.Hour},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,10 +15,6 @@ const (
 	// those are larger or smaller than their mean, either way.
 	keyTimes = 4
 	uneven   = 0.4
-	// part is the most of a frame that a packet carries, behind the descriptor.
-	part = PayloadSize - described
-	// described is the size of a descriptor.
-	described = 6
 	// soundEvery is the time of a packet of sound.
 	soundEvery = int64(20e6)
 )
@@ -32,16 +28,15 @@ type film struct {
 	random *rand.Rand
 	next   int // of frames
 
-	frame    []byte // what is left of the one that is being sent
-	real     int    // bytes of it that a decoder reads
-	parts    int    // packets that are left
+	cutter   *clip.Cutter
+	left     []clip.Payload // of the frame that is being sent
 	captured int64
 }
 
-// newFilm makes that of a picture by its width.
-func newFilm(width uint16, seed uint64) *film {
+// newFilm makes that of a picture by its size.
+func newFilm(codec clip.Codec, width, height uint16, seed uint64) *film {
 	return &film{
-		frames: clip.VP8(int(width)), mean: filmRates[width] / 8 / float64(frames),
+		frames: clip.Frames(codec, int(width)), cutter: clip.NewCutter(codec, PayloadSize, int(width), int(height)), mean: filmRates[width] / 8 / float64(frames),
 		random: rand.New(rand.NewPCG(seed, uint64(width))),
 	}
 }
@@ -58,24 +53,16 @@ func (f *film) capture(now int64, key bool) (packets int) {
 	if f.next == len(f.frames) {
 		f.next = 1 // another key frame comes when it is asked for
 	}
-	f.real, f.captured = len(made), now
-	f.frame = make([]byte, max(int(size), len(made)+clip.StampSize))
-	copy(f.frame, made)
-	f.parts = (len(f.frame) + part - 1) / part
-	return f.parts
+	f.left, f.captured = f.cutter.Cut(made, key, int(size)), now
+	return len(f.left)
 }
 
-// take writes the next part of the frame behind a descriptor and gives the size of
-// both.
+// take writes the next payload of the frame and gives its size.
 func (f *film) take(payload []byte) int {
-	size := len(f.frame) / f.parts
-	copy(payload[described:], f.frame[:size])
-	f.frame, f.parts = f.frame[size:], f.parts-1
-	if f.real <= size-clip.StampSize {
-		clip.Stamp(payload[:described+size], f.captured)
-	}
-	f.real = max(f.real-size, 0)
-	return described + size
+	f.left[0].Stamp(0, f.captured)
+	size := copy(payload, f.left[0].Bytes)
+	f.left = f.left[1:]
+	return size
 }
 
 // newVoice makes the source of a publisher's sound.
@@ -88,7 +75,7 @@ func newVoice(ssrc uint32) *source {
 // say gives the next packet of a sound.
 func (s *source) say(now int64, w *wire) (header, payload []byte) {
 	p := clip.Padded(s.payload[:0], s.sound[int(s.packets)%len(s.sound)])
-	clip.Stamp(p, now)
+	clip.Stamp(p, 0, now)
 	s.timestamp += clip.SoundEvery
 	header = appendElements(s.begin(w.voice.media, false), now, w.voice, w.voiceMid, 0, "", 0)
 	s.sequence++

@@ -1,6 +1,7 @@
 package party
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"meshfocus/bench/clip"
 	"meshfocus/bench/offset"
 	"meshfocus/bench/report"
 	"meshfocus/focus/transport/link"
@@ -51,6 +53,8 @@ type Config struct {
 	// make of it what a receiver would (End.Seen). Latency is of every packet then
 	// that says when it was captured. Sample and Lose are not for them.
 	Faithful bool
+	// Codec is that of faithful pictures, "" VP8. Others send VP8 alone.
+	Codec clip.Codec
 	// Seed decides about the sizes of frames.
 	Seed uint64
 	// Clocks is how far that of publishers is ahead of ours, where it is another.
@@ -82,6 +86,10 @@ type Load struct {
 
 // New starts a Load without Ends.
 func New(config Config) (*Load, error) {
+	config.Codec = cmp.Or(config.Codec, clip.VP8)
+	if _, known := pictured[config.Codec]; !known {
+		return nil, fmt.Errorf("%w: %q", ErrCodec, config.Codec)
+	}
 	certificate, err := link.NewCertificate()
 	if err != nil {
 		return nil, err

@@ -199,7 +199,7 @@ func (l *Load) look(e *End, datagram []byte, arrived int64) {
 		l.counts.Broken++
 		return
 	}
-	sent, ok := clip.ReadStamp(plain)
+	_, sent, ok := clip.ReadStamp(plain)
 	if !ok {
 		l.counts.Broken++
 		return

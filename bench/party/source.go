@@ -130,7 +130,7 @@ func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte
 	s.inFrame++
 	last := s.inFrame >= s.perFrame
 	if s.film != nil {
-		last = s.film.parts == 1
+		last = len(s.film.left) == 1
 	}
 	if last {
 		s.inFrame = 0
@@ -138,10 +138,9 @@ func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte
 	p, shown := s.payload[:], s.timestamp
 	if s.film != nil {
 		p = p[:s.film.take(p)]
-		s.describe(p, first)
 	} else {
 		s.imitate(p, first)
-		clip.Stamp(p, now)
+		clip.Stamp(p, 0, now)
 	}
 	h := s.begin(w.out.media, last)
 	s.kept.keep(s.sequence, shown, last, p)
@@ -151,20 +150,13 @@ func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte
 	return appendElements(h, now, w.out, w.mid, w.out.rid, s.rid, number), p
 }
 
-// describe writes the descriptor.
-func (s *source) describe(p []byte, first bool) {
-	p[0] = 0x80
-	p[1], p[2], p[3], p[4], p[5] = 0xe0, 0x80|byte(s.picture>>8), byte(s.picture), byte(s.picture), 0
-	if first {
-		p[0] |= 0x10
-	}
-}
-
 // imitate writes what a packet of VP8 begins with.
 func (s *source) imitate(p []byte, first bool) {
-	s.describe(p, first)
+	p[0] = 0x80
+	p[1], p[2], p[3], p[4], p[5] = 0xe0, 0x80|byte(s.picture>>8), byte(s.picture), byte(s.picture), 0
 	p[6] = 0x11
 	if first {
+		p[0] |= 0x10
 		if s.key {
 			p[6] = 0x10
 			// Start code, width and height (RFC 6386 section 9.1).

@@ -33,7 +33,7 @@ func TestSource_LooksLikeVP8(t *testing.T) {
 		if header.SSRC != 7 || header.PayloadType != 96 || header.Sequence != 7+uint16(i) || header.Marker != (i%3 == 2) {
 			t.Errorf("packet %d has the header %+v", i, header)
 		}
-		if got, ok := clip.ReadStamp(data); !ok || got != now {
+		if _, got, ok := clip.ReadStamp(data); !ok || got != now {
 			t.Errorf("packet %d was sent at %d, %v", i, got, ok)
 		}
 		var info simulcast.Info

@@ -9,18 +9,24 @@ import (
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/packet"
 	"meshfocus/internal/unit"
+	"meshfocus/simulcast"
+	"meshfocus/simulcast/av1"
+	"meshfocus/simulcast/h264"
 	"meshfocus/simulcast/vp8"
+	"meshfocus/simulcast/vp9"
 )
 
 // view is what a faithful subscriber makes of all that it receives. The loop owns it.
 type view struct {
+	inspect  inspect
 	pictures []*screen
 	sounds   []*speaker
 }
 
 type screen struct {
-	ssrc  uint32
-	stamp uint32 // the timestamp that came last
+	ssrc    uint32
+	inspect inspect
+	stamp   uint32 // the timestamp that came last
 	*playout.Picture
 }
 
@@ -101,7 +107,7 @@ func (l *Load) open(w *wire, datagram []byte) (plain []byte, header packet.Heade
 
 // clock notes how long a packet was under way, if it says when it was captured.
 func (l *Load) clock(plain []byte, arrived int64) {
-	captured, ok := clip.ReadStamp(plain)
+	_, captured, ok := clip.ReadStamp(plain)
 	if !ok {
 		return
 	}
@@ -119,7 +125,7 @@ func (v *view) picture(ssrc uint32) *screen {
 			return p
 		}
 	}
-	p := &screen{ssrc: ssrc, Picture: playout.NewPicture()}
+	p := &screen{ssrc: ssrc, inspect: v.inspect, Picture: playout.NewPicture()}
 	v.pictures = append(v.pictures, p)
 	return p
 }
@@ -135,10 +141,26 @@ func (v *view) sound(ssrc uint32) *speaker {
 	return s
 }
 
-// put takes the payload of a packet in. What is no VP8 is a hole.
+// inspect reads what the payload of a packet says of its place in the stream.
+type inspect func(payload []byte, marker bool, info *simulcast.Info) error
+
+// inspects gives that of a codec.
+func inspects(codec clip.Codec) inspect {
+	switch codec {
+	case clip.VP9:
+		return func(payload []byte, _ bool, info *simulcast.Info) error { return vp9.Inspect(payload, info) }
+	case clip.H264:
+		return h264.Inspect
+	case clip.AV1:
+		return av1.Inspect
+	}
+	return vp8.Inspect
+}
+
+// put takes the payload of a packet in. What is not of its codec is a hole.
 func (s *screen) put(header packet.Header, payload []byte, sequence uint16, arrived unit.Instant) {
 	p := playout.Packet{Sequence: sequence, Timestamp: header.Timestamp, At: arrived}
-	if vp8.Inspect(payload, header.Marker, &p.Info) != nil {
+	if s.inspect(payload, header.Marker, &p.Info) != nil {
 		return
 	}
 	s.stamp = header.Timestamp

@@ -6,20 +6,29 @@ import (
 	"slices"
 	"strings"
 
+	"meshfocus/bench/clip"
 	"meshfocus/bench/playout"
 	"meshfocus/focus/transport/jsep"
 	"meshfocus/focus/transport/srtp"
 )
 
-// codecs: VP8 with what Chromium says of it, and Opus of those who are faithful. It is
-// not numbered over the transport, so that what estimates by that is alike for all.
-func codecs(faithful bool) []jsep.Codec {
-	all := []jsep.Codec{{
-		Kind: jsep.Video, Name: "VP8", Clock: clock,
-		Feedback:  []string{"goog-remb", transportWide, "ccm fir", "nack", "nack pli"},
-		Preferred: jsep.PayloadTypes{Media: 96, RTX: 97},
-	}}
-	if faithful {
+// pictured are the codecs of pictures as Chromium offers them.
+var pictured = map[clip.Codec]jsep.Codec{
+	clip.VP8:  {Name: "VP8", Preferred: jsep.PayloadTypes{Media: 96, RTX: 97}},
+	clip.VP9:  {Name: "VP9", Parameters: "profile-id=0", Preferred: jsep.PayloadTypes{Media: 98, RTX: 99}},
+	clip.H264: {Name: "H264", Parameters: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", Preferred: jsep.PayloadTypes{Media: 106, RTX: 107}},
+	clip.AV1:  {Name: "AV1", Parameters: "level-idx=5;profile=0;tier=0", Preferred: jsep.PayloadTypes{Media: 45, RTX: 46}},
+}
+
+// codecs: that of the pictures with what Chromium says of it, and Opus of those who are
+// faithful. It is not numbered over the transport, so that what estimates by that is
+// alike for all.
+func codecs(config Config) []jsep.Codec {
+	picture := pictured[config.Codec]
+	picture.Kind, picture.Clock = jsep.Video, clock
+	picture.Feedback = []string{"goog-remb", transportWide, "ccm fir", "nack", "nack pli"}
+	all := []jsep.Codec{picture}
+	if config.Faithful {
 		all = append(all, jsep.Codec{
 			Kind: jsep.Audio, Name: "opus", Clock: playout.SoundClock, Channels: 2, Parameters: "minptime=10;useinbandfec=1",
 			Preferred: jsep.PayloadTypes{Media: 111},

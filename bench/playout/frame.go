@@ -131,7 +131,9 @@ func (f *frames) end(first int64) (end int64, whole bool) {
 	}
 }
 
-// begin goes back from a packet to the first of its frame, if that is a key frame.
+// begin goes back from a packet to the first of its frame, if that is a key frame. Of
+// H.264 the picture of a key frame looks like a beginning as well; the one that has the
+// size is it, without which no decoder can do anything.
 func (f *frames) begin(number int64) (first int64, ok bool) {
 	timestamp := f.at(number).packet.Timestamp
 	for first = number; ; first-- {
@@ -139,8 +141,8 @@ func (f *frames) begin(number int64) (first int64, ok bool) {
 		if s == nil || s.packet.Timestamp != timestamp {
 			return 0, false
 		}
-		if s.packet.Info.Start {
-			return first, s.packet.Info.Key
+		if info := s.packet.Info; info.Start && (!info.Key || info.Width > 0) {
+			return first, info.Key
 		}
 	}
 }

@@ -186,6 +186,21 @@ func TestPicture_GoesOnWithAKeyFrame(t *testing.T) {
 	}
 }
 
+// TestPicture_BeginsWithTheSize: key frames of H.264 have two packets that look like a
+// beginning, and without the first, which has the parameter sets, there is none.
+func TestPicture_BeginsWithTheSize(t *testing.T) {
+	key := frame(0, true, 0)
+	key[1].Info.Start, key[1].Info.Key = true, true
+	p := NewPicture()
+	if put(p, key[1:]...) != 0 {
+		t.Error("it was decoded without its parameter sets")
+	}
+	frames := p.Put(key[0])
+	if len(frames) != 1 || frames[0].Packets != 3 || frames[0].Width != 640 {
+		t.Errorf("%+v", frames)
+	}
+}
+
 func TestPicture_PassesPaddingOver(t *testing.T) {
 	p := NewPicture()
 	put(p, frame(0, true, 0)...)

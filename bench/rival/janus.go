@@ -1,6 +1,7 @@
 package rival
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,7 +78,7 @@ func (j Janus) environment() []string {
 }
 
 // settings are the files that it wants, by name.
-func (j Janus) settings(place Place) map[string]string {
+func (j Janus) settings(place Place, codec string) map[string]string {
 	return map[string]string{
 		"janus.jcfg": fmt.Sprintf(`general: {
 	plugins_folder = "%[1]s/plugins"
@@ -94,10 +95,10 @@ transports: { disable = "libjanus_http.so,libjanus_pfunix.so,libjanus_rabbitmq.s
 		"janus.transport.websockets.jcfg": fmt.Sprintf(`general: { ws = true, ws_port = %d, ws_ip = "%s", wss = false }
 `, port, place.Address),
 		"janus.plugin.videoroom.jcfg": fmt.Sprintf(`room-%d: {
-	description = "bench", secret = "bench", publishers = 1000, bitrate = 0, audiocodec = "opus", videocodec = "vp8"
+	description = "bench", secret = "bench", publishers = 1000, bitrate = 0, audiocodec = "opus", videocodec = "%s", h264_profile = "42e01f", vp9_profile = "0"
 	transport_wide_cc_ext = true, notify_joining = false
 }
-`, janusRoom),
+`, janusRoom, cmp.Or(codec, "vp8")),
 	}
 }
 
@@ -110,12 +111,12 @@ func otherPlugins() (files []string) {
 }
 
 // Start starts the server and opens a session in it.
-func (j Janus) Start(ctx context.Context, place Place, _ Options) (Server, error) {
+func (j Janus) Start(ctx context.Context, place Place, options Options) (Server, error) {
 	folder := filepath.Join(place.Folder, "janus")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	for name, text := range j.settings(place) {
+	for name, text := range j.settings(place, options.Codec) {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			return nil, err
 		}

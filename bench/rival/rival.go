@@ -67,6 +67,8 @@ type Options struct {
 	Tick time.Duration
 	// Lanes is how many cores it may use.
 	Lanes int
+	// Codec is that of the pictures, "" VP8, for servers whose rooms have to know.
+	Codec string
 	// Adaptive has ours pace, and choose layers, by what each way carries, as it does
 	// where nobody says otherwise; servers of others do as they do.
 	Adaptive bool

@@ -147,7 +147,7 @@ func (s Scenario) check(file string, at map[string]*token.Position) error {
 }
 
 // codecs are those that publishers of a Call have clips of.
-var codecs = []string{"vp8"}
+var codecs = []string{"vp8", "vp9", "h264", "av1"}
 
 type bound struct {
 	member             string

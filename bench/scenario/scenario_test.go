@@ -83,7 +83,7 @@ func TestParse_SaysWhereAndWhy(t *testing.T) {
 		{"tick: off", "tick: soon", "mine.yaml:8:"},
 		{"tick: off", "cipher: rot13", `mine.yaml:8:1: cipher: "rot13" is none`},
 		{"tick: off", "  tick: [", "mine.yaml:"},
-		{whole, "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: theora", `mine.yaml:6:1: codec: "theora" is none; there are vp8`},
+		{whole, "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: h263", `mine.yaml:6:1: codec: "h263" is none; there are vp8, vp9, h264, av1`},
 		{"name: mine", "name: mine\n\"a\\nb\": 1", `mine.yaml:2:1: unknown field "a b"`},
 		{"name: mine", "name: mine\npath: !a b", "mine.yaml:2:7: !a b: tags"},
 		{"name: mine", "name: &a mine", "mine.yaml:1:7: &a mine: tags"},

@@ -19,7 +19,7 @@ func Meshfocus() House {
 			{Path: "bench/congestion/table", Floor: Roof, Beside: []string{"bench/congestion", "bench/plot"}},
 			{Path: "bench/contest", Floor: Roof, Beside: []string{"bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/offset", Floor: Roof},
-			{Path: "bench/call", Floor: Roof, Beside: []string{"bench/offset", "bench/party", "bench/report", "bench/rival", "bench/scenario"}},
+			{Path: "bench/call", Floor: Roof, Beside: []string{"bench/clip", "bench/offset", "bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/clip", Floor: Roof},
 			{Path: "bench/party", Floor: Roof, Beside: []string{"bench/clip", "bench/offset", "bench/playout", "bench/report"}},
 			{Path: "bench/home", Floor: Roof, Beside: []string{"bench/report", "bench/rival", "bench/scenario"}},
