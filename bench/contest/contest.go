@@ -35,6 +35,9 @@ type Config struct {
 	// nil plays a match.
 	Play func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round
 
+	// Stall is as in party.Config: for who looks whether such a generator is found out.
+	Stall time.Duration
+
 	// Took is given every round, Say a line now and then; Now is told what is
 	// about to be measured, when so many of all rounds are done.
 	Took func(report.Round) error

@@ -26,7 +26,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // inside is the plain forwarder in this process, so that the test needs no
 // program: what it "uses" is ours.
-type inside struct{ name string }
+type inside struct {
+	name  string
+	worse plain.Worse
+}
 
 func (i inside) Name() string { return i.name }
 
@@ -41,7 +44,7 @@ func (i inside) Start(context.Context, rival.Place, rival.Options) (rival.Server
 	if i.name == "broken" {
 		return nil, errors.New("it fell over")
 	}
-	forwarder, err := plain.New()
+	forwarder, err := plain.NewWorse(i.worse)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +109,7 @@ func TestRun_MeasuresByTurns(t *testing.T) {
 	var begun []string
 	err := Run(t.Context(), Config{
 		Scenarios: []scenario.Scenario{small, memory},
-		Rivals:    []rival.Rival{inside{report.Ours}, inside{"pion"}, inside{"missing"}, inside{"broken"}},
+		Rivals:    []rival.Rival{inside{name: report.Ours}, inside{name: "pion"}, inside{name: "missing"}, inside{name: "broken"}},
 		Rounds:    2, Warm: 50 * time.Millisecond, Measure: 300 * time.Millisecond, Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
 		Took: func(r report.Round) error { rounds = append(rounds, r); return nil },
 		Now:  func(done, _ int, what string) { begun = append(begun, fmt.Sprint(done, " ", what)) },
@@ -146,7 +149,7 @@ func TestRun_EndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := Run(ctx, Config{
-		Scenarios: scenario.Comparison(), Rivals: []rival.Rival{inside{report.Ours}}, Rounds: 1,
+		Scenarios: scenario.Comparison(), Rivals: []rival.Rival{inside{name: report.Ours}}, Rounds: 1,
 		Took: func(report.Round) error { return nil }, Now: func(int, int, string) {}, Say: func(string, ...any) {},
 		Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"meshfocus/bench/party"
@@ -31,7 +33,8 @@ type match struct {
 	result   *report.Round
 	server   rival.Server
 	load     *party.Load
-	alone    uint64 // memory with publishers only
+	alone    uint64 // memory of the server with publishers only
+	own      uint64 // ours then
 	// background is the allocations in a second of connections that carry next to
 	// nothing: ICE asks each every two seconds whether it is still wanted.
 	background float64
@@ -46,7 +49,9 @@ func (m *match) enter(ctx context.Context, r rival.Rival) (err error) {
 	if m.server, err = r.Start(ctx, m.config.PlaceOf(s), rival.Options{Tick: time.Duration(s.Tick), Lanes: s.Lanes}); err != nil {
 		return err
 	}
-	if m.load, err = party.New(party.Config{Address: m.config.Address, Profile: s.Cipher.Profile(), Sample: s.Sample, Layers: s.Layers, Lose: s.Lose}); err != nil {
+	if m.load, err = party.New(party.Config{
+		Address: m.config.Address, Profile: s.Cipher.Profile(), Sample: s.Sample, Layers: s.Layers, Lose: s.Lose, Stall: m.config.Stall,
+	}); err != nil {
 		return err
 	}
 	publishers, err := m.publish(ctx)
@@ -55,14 +60,27 @@ func (m *match) enter(ctx context.Context, r rival.Rival) (err error) {
 	}
 	if s.Kind == scenario.Memory {
 		wait(ctx, m.config.Warm)
-		usage, err := rival.UsageOf(m.server.PID())
-		if err != nil {
+		if m.alone, m.own, err = m.memory(); err != nil {
 			return err
 		}
-		m.alone = usage.Memory
 	}
 	return m.subscribe(ctx, publishers)
 }
+
+// memory gives what is resident of the server, and of ourselves when garbage is away.
+func (m *match) memory() (server, own uint64, err error) {
+	debug.FreeOSMemory()
+	theirs, err := rival.UsageOf(m.server.PID())
+	if err != nil {
+		return 0, 0, err
+	}
+	ours, err := rival.UsageOf(os.Getpid())
+	return theirs.Memory, ours.Memory, err
+}
+
+// slow is the rate while parties come in: no more than they are to have, if that is
+// little.
+func (m *match) slow() float64 { return min(idle, m.scenario.Rate) }
 
 // publish brings the publishers in, who begin to send a little.
 func (m *match) publish(ctx context.Context) (publishers []*party.End, err error) {
@@ -77,7 +95,7 @@ func (m *match) publish(ctx context.Context) (publishers []*party.End, err error
 		if err := end.Connected(ctx); err != nil {
 			return nil, err
 		}
-		m.load.Pace(idle, 1)
+		m.load.Pace(m.slow(), 1)
 		publishers = append(publishers, end)
 	}
 	return publishers, nil
@@ -128,6 +146,13 @@ func (m *match) cost(ctx context.Context) error {
 		return err
 	}
 	m.note(span)
+	if m.scenario.Kind == scenario.Memory {
+		_, own, err := m.memory()
+		if err != nil {
+			return err
+		}
+		m.result.Figures[report.GeneratorKB] = (float64(own) - float64(m.own)) / 1000 / float64(m.scenario.Subscribers)
+	}
 	return span.fault()
 }
 

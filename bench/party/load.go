@@ -55,6 +55,9 @@ type Config struct {
 	Faithful bool
 	// Codec is that of faithful pictures, "" VP8. Others send VP8 alone.
 	Codec clip.Codec
+	// Stall has the loop stand still for so long, ten times a second: a generator that is
+	// not up to it, to see whether that is seen.
+	Stall time.Duration
 	// Seed decides about the sizes of frames.
 	Seed uint64
 	// Clocks is how far that of publishers is ahead of ours, where it is another.
@@ -79,6 +82,7 @@ type Load struct {
 	counts  Counts
 	reading int   // the next End to be read from
 	next    int64 // when all are to be read again
+	stood   int64 // when it stood still last
 	wanted  []uint16
 	sealed  []byte
 	gone    Counts // of those who have left: Expected
@@ -261,6 +265,7 @@ func (l *Load) run() {
 			order()
 		default:
 		}
+		l.stall()
 		now := time.Now().UnixNano()
 		due := l.sendDue(now)
 		if now >= l.next && l.reading == len(l.ends) {
@@ -275,6 +280,15 @@ func (l *Load) run() {
 		if rest := min(due, l.next) - time.Now().UnixNano(); rest > 0 {
 			sleep(rest)
 		}
+	}
+}
+
+// stall stands still if it is to.
+func (l *Load) stall() {
+	const every = int64(100 * time.Millisecond)
+	if now := time.Now().UnixNano(); l.config.Stall > 0 && now-l.stood >= every {
+		time.Sleep(l.config.Stall)
+		l.stood = now
 	}
 }
 

@@ -54,6 +54,24 @@ func Ratio(rounds []Round, scenario, rival string, of Of) Estimate {
 	return estimate(ratios)
 }
 
+// Above gives the estimate of by how much a figure of one is above that of another,
+// round by round.
+func Above(rounds []Round, scenario, one, other string, of Of) Estimate {
+	var differences []float64
+	for _, r := range rounds {
+		value, ok := of(r)
+		if !ok || !counts(r, scenario, one) {
+			continue
+		}
+		for _, o := range rounds {
+			if base, ok := of(o); ok && counts(o, scenario, other) && o.Number == r.Number {
+				differences = append(differences, value-base)
+			}
+		}
+	}
+	return estimate(differences)
+}
+
 func counts(r Round, scenario, rival string) bool {
 	return r.Scenario == scenario && r.Rival == rival && r.Invalid == ""
 }

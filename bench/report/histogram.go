@@ -50,8 +50,17 @@ func upper(place int) time.Duration {
 // Count says how many there are.
 func (h *Histogram) Count() uint64 { return h.total }
 
-// Quantile gives what a part, 0 to 1, of the durations do not exceed, to 3 %
-// above; 0 if there are none.
+// lower gives the beginning of a bucket.
+func lower(place int) time.Duration {
+	if place == 0 {
+		return 0
+	}
+	return upper(place - 1)
+}
+
+// Quantile gives what a part, 0 to 1, of the durations do not exceed, to 3 %; 0 if
+// there are none. Those in a bucket are taken to lie evenly in it: its end alone
+// would be 64 µs too late, in the mean, at 5 ms.
 func (h *Histogram) Quantile(part float64) time.Duration {
 	if h.total == 0 {
 		return 0
@@ -59,9 +68,10 @@ func (h *Histogram) Quantile(part float64) time.Duration {
 	wanted := max(uint64(part*float64(h.total)+0.5), 1)
 	var seen uint64
 	for place, count := range h.buckets {
-		if seen += count; seen >= wanted {
-			return upper(place)
+		if seen+count >= wanted {
+			return lower(place) + (upper(place)-lower(place))*time.Duration(wanted-seen)/time.Duration(count)
 		}
+		seen += count
 	}
 	return h.most
 }

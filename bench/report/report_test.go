@@ -25,6 +25,17 @@ func TestHistogram_TellsQuantilesToThreePercent(t *testing.T) {
 	})
 }
 
+// TestHistogram_TellsTheMiddleOfABucket: even ones that share buckets of 128 µs.
+func TestHistogram_TellsTheMiddleOfABucket(t *testing.T) {
+	var h Histogram
+	for micros := 4800; micros <= 5200; micros++ {
+		h.Add(time.Duration(micros) * time.Microsecond)
+	}
+	if off := (h.Quantile(0.5) - 5*time.Millisecond).Abs(); off > 20*time.Microsecond {
+		t.Errorf("the median of 4.8 to 5.2 ms is %v", h.Quantile(0.5))
+	}
+}
+
 func TestHistogram_CountsWhatIsShort(t *testing.T) {
 	var h Histogram
 	for i := range 100 {

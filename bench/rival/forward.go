@@ -34,6 +34,8 @@ type Forward struct {
 	Program string // path of meshbench
 	Verb    string // "forward"
 	Module  string // whose version tells; "" for ourselves
+	// Arguments are for the verb, besides what every one gets.
+	Arguments []string
 }
 
 // Name gives the title.
@@ -76,8 +78,9 @@ func Commit(info *debug.BuildInfo) string {
 // Start starts the verb.
 func (f Forward) Start(ctx context.Context, place Place, options Options) (Server, error) {
 	listen := free(place.Address)
-	p, err := start(place, f.Title, nil, f.Program, f.Verb, "--listen", listen,
-		"--tick", options.Tick.String(), "--lanes", strconv.Itoa(max(options.Lanes, 1)), "--adaptive="+strconv.FormatBool(options.Adaptive))
+	command := append([]string{f.Program, f.Verb, "--listen", listen,
+		"--tick", options.Tick.String(), "--lanes", strconv.Itoa(max(options.Lanes, 1)), "--adaptive=" + strconv.FormatBool(options.Adaptive)}, f.Arguments...)
+	p, err := start(place, f.Title, nil, command...)
 	if err != nil {
 		return nil, err
 	}

@@ -66,11 +66,12 @@ func Find(name string) (Book, error) {
 	return books[at], nil
 }
 
-// Comparison gives the scenarios by which servers that forward are compared.
+// Comparison gives the scenarios by which servers that forward are compared: without
+// crowds, which want a machine for themselves.
 func Comparison() (all []Scenario) {
 	for _, b := range Library() {
 		switch {
-		case b.Name == Smoke:
+		case b.Name == Smoke, b.Name == Check, b.Subscribers >= crowd:
 		case b.Kind == Cost, b.Kind == Capacity, b.Kind == Memory:
 			all = append(all, b.Scenario)
 		}
@@ -78,8 +79,15 @@ func Comparison() (all []Scenario) {
 	return all
 }
 
-// Smoke is the name of a scenario that measures nothing: whether everything can be started.
-const Smoke = "smoke"
+const (
+	// Smoke is the name of a scenario that measures nothing: whether everything can be started.
+	Smoke = "smoke"
+	// Check is the name of one whose targets are worse by a known amount.
+	Check = "check"
+	// CheckClock is the name of one whose clocks are wrong by a known amount.
+	CheckClock = "check-clock"
+	crowd      = 1000
+)
 
 // Select gives the scenarios of a list of names with commas; Comparison if it is empty.
 func Select(names string) (chosen []Scenario, err error) {

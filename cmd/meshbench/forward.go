@@ -59,14 +59,20 @@ func newForward() *cobra.Command {
 	})
 }
 
-// newPlain is the plain forwarder, which knows no tick, no lanes and no layers.
+// newPlain is the plain forwarder, which knows no tick, no lanes and no layers, but can be
+// made worse than it is: what check starts.
 func newPlain() *cobra.Command {
 	b := &behind{}
-	return b.command("plain", "Forward media with pion/webrtc alone, likewise", func(ctx context.Context) error {
-		forwarder, err := plain.New()
+	var by plain.Worse
+	c := b.command("plain", "Forward media with pion/webrtc alone, likewise", func(ctx context.Context) error {
+		forwarder, err := plain.NewWorse(by)
 		if err != nil {
 			return err
 		}
 		return errors.Join(b.serve(ctx, forwarder), forwarder.Close())
 	})
+	c.Flags().DurationVar(&by.Delay, "delay", 0, "by how much later each packet leaves")
+	c.Flags().Float64Var(&by.Drop, "drop", 0, "part of the packets that are passed on to nobody")
+	c.Flags().DurationVar(&by.Burn, "burn", 0, "processor time spent for nothing on each packet that leaves")
+	return c
 }

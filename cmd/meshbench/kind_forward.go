@@ -23,6 +23,9 @@ const forwarders = "ours,livekit,janus,pion"
 
 // prepareForwarding is the way of servers that forward.
 func prepareForwarding(q comparison, scenarios []scenario.Scenario) (measuring, error) {
+	if err := descriptors(scenarios); err != nil {
+		return nil, err
+	}
 	config, fault, err := q.contest(scenarios)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func (q comparison) contest(scenarios []scenario.Scenario) (c contest.Config, fa
 		}
 		c.Cores = append(c.Cores, core)
 	}
-	c.Rounds, c.Warm, c.Measure = q.rounds, q.warm, q.measure
+	c.Rounds, c.Warm, c.Measure, c.Stall = q.rounds, q.warm, q.measure, q.stall
 	return c, fault, nil
 }
 
@@ -100,8 +103,11 @@ func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error
 		rival.Forward{Title: report.Ours, Program: program, Verb: "forward"},
 		rival.LiveKit{Program: q.liveKit},
 		rival.Janus{Program: q.janus, Modules: q.modules, Libraries: q.library, Loops: q.loops},
-		rival.Forward{Title: "pion", Program: program, Verb: "plain", Module: "github.com/pion/webrtc/v4"},
+		plainForward(program, unworsened),
 	}, given...)
+	for _, w := range worsened {
+		all = append(all, plainForward(program, w.target, w.arguments...))
+	}
 	for _, name := range names {
 		at := slices.IndexFunc(all, func(r rival.Rival) bool { return r.Name() == name })
 		if at < 0 {

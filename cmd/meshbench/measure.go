@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"meshfocus/bench/offset"
 	"meshfocus/bench/report"
 	"meshfocus/bench/scenario"
 )
@@ -27,6 +28,9 @@ type comparison struct {
 	mayLoad                          string
 	rounds, loops                    int
 	warm, measure                    time.Duration
+	// What check has to find out: a generator that stands still, clocks that are wrong.
+	stall  time.Duration
+	clocks offset.Offset
 }
 
 func newRun() *cobra.Command {

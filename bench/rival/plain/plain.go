@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
@@ -23,7 +24,8 @@ import (
 
 // Forwarder is rooms of publishers and subscribers.
 type Forwarder struct {
-	api *webrtc.API
+	api   *webrtc.API
+	worse Worse
 
 	mu         sync.Mutex // guards what follows
 	publishers map[string]*publisher
@@ -36,6 +38,8 @@ type publisher struct {
 	connection *webrtc.PeerConnection
 	sections   int           // of its offer
 	arrived    chan struct{} // closed when all tracks are there
+	// subscribers is how many it goes to.
+	subscribers atomic.Int32
 
 	mu     sync.Mutex // guards what follows; done with when arrived is closed
 	tracks []*webrtc.TrackLocalStaticRTP
@@ -63,7 +67,7 @@ func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (str
 		return "", err
 	}
 	p := &publisher{connection: connection, sections: strings.Count(offer, "\nm="), arrived: make(chan struct{})}
-	connection.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.forward(remote) })
+	connection.OnTrack(func(remote *webrtc.TrackRemote, _ *webrtc.RTPReceiver) { p.forward(remote, f.worse) })
 	f.mu.Lock()
 	f.publishers[room+"/"+party] = p
 	f.mu.Unlock()
@@ -71,11 +75,13 @@ func (f *Forwarder) Publish(ctx context.Context, room, party, offer string) (str
 }
 
 // forward is the loop of a track. It ends with the connection.
-func (p *publisher) forward(remote *webrtc.TrackRemote) {
+func (p *publisher) forward(remote *webrtc.TrackRemote, by Worse) {
 	track, err := webrtc.NewTrackLocalStaticRTP(remote.Codec().RTPCodecCapability, remote.ID(), remote.StreamID())
 	if err != nil {
 		return
 	}
+	write, stop := p.worsen(by, track)
+	defer stop()
 	p.add(track, remote)
 	buffer := make([]byte, 1500)
 	for {
@@ -83,8 +89,7 @@ func (p *publisher) forward(remote *webrtc.TrackRemote) {
 		if err != nil {
 			return
 		}
-		// Who has gone is no reason to stop for the others.
-		_, _ = track.Write(buffer[:n])
+		write(buffer[:n])
 	}
 }
 
@@ -121,6 +126,7 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 		case <-ctx.Done():
 			return "", fmt.Errorf("%s has sent nothing yet: %w", name, ctx.Err())
 		}
+		p.subscribers.Add(1)
 		for _, track := range p.tracks {
 			sender, err := connection.AddTrack(track)
 			if err != nil {
