@@ -128,16 +128,26 @@ func cut(path string) string {
 func patiently(ctx context.Context, limited *atomic.Uint64, request func() error) error {
 	for {
 		err := request()
-		var no *refusal
-		if !errors.As(err, &no) || no.retry == 0 {
+		wait := tooSoon(err)
+		if wait == 0 {
 			return err
 		}
 		limited.Add(1)
-		pause(ctx, no.retry)
+		pause(ctx, wait)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+}
+
+// tooSoon gives how long to wait before a request is repeated that came too soon, 0 if
+// that was not why it failed.
+func tooSoon(err error) time.Duration {
+	var no *refusal
+	if errors.As(err, &no) {
+		return no.retry
+	}
+	return 0
 }
 
 // pause lets a time pass, or the context end.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
 	"meshfocus/signalling/homeserver"
 )
@@ -28,7 +29,7 @@ type inside struct {
 
 func (inside) Name() string { return "inside" }
 
-func (i inside) Start(context.Context, string) (Place, error) {
+func (i inside) Start(context.Context, rival.Place) (Place, error) {
 	config := homeserver.Config{ServerName: "test.local", Registration: homeserver.RegistrationOpen, RateLimits: i.rates}
 	if i.token != "" {
 		config.Registration, config.RegistrationTokens = homeserver.RegistrationToken, []string{i.token}
@@ -190,30 +191,34 @@ func TestPacer_CatchesAGeneratorThatIsHeldUp(t *testing.T) {
 	p := newPacer(time.Now(), 100)
 	p.sleep = func(d time.Duration) { time.Sleep(d + 20*time.Millisecond) }
 	end := time.Now().Add(200 * time.Millisecond)
-	for more := true; more; {
-		_, more = p.wait(t.Context(), end)
+	late := &audit{}
+	for {
+		_, due, more := p.wait(t.Context(), end)
+		if !more {
+			break
+		}
+		p.left.add(time.Since(due))
 	}
-	if err := p.fault(); err == nil || !strings.Contains(err.Error(), "late") {
+	if err := late.fault(p.left.quantile(0.99), &report.Round{}); err == nil || !strings.Contains(err.Error(), "late") {
 		t.Error(err)
 	}
 	asleep := newPacer(time.Now().Add(-10*time.Second), 100)
 	asleep.sleep = func(time.Duration) {}
 	for more := true; more; {
-		_, more = asleep.wait(t.Context(), time.Now())
+		_, _, more = asleep.wait(t.Context(), time.Now())
 	}
 	if err := asleep.fault(); err == nil || !strings.Contains(err.Error(), "could not send") {
 		t.Error(err)
 	}
 	fine := newPacer(time.Now(), 100)
 	fine.next = 1
-	fine.lateness.Add(time.Millisecond)
 	if err := fine.fault(); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestRegister_SaysWhatIsWanted(t *testing.T) {
-	server, err := inside{token: "club"}.Start(t.Context(), "")
+	server, err := inside{token: "club"}.Start(t.Context(), rival.Place{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,16 +21,17 @@ type house struct {
 	run      string // begins the names of accounts
 	password string
 	all      []*device
+	spent    func() (time.Duration, bool) // processor time of the generator
 }
 
 // enter starts a target.
-func enter(ctx context.Context, t Target, folder string) (*house, error) {
-	place, err := t.Start(ctx, folder)
+func enter(ctx context.Context, t Target, at rival.Place) (*house, error) {
+	place, err := t.Start(ctx, at)
 	if err != nil {
 		return nil, err
 	}
 	run := fmt.Sprintf("%x", rand.Uint64())
-	return &house{Place: place, target: t, name: t.Name(), wire: newWire(place.URL), run: "bench-" + run[:min(len(run), 8)], password: fmt.Sprintf("%x%x", rand.Uint64(), rand.Uint64())}, nil
+	return &house{Place: place, target: t, name: t.Name(), wire: newWire(place.URL), run: "bench-" + run[:min(len(run), 8)], password: fmt.Sprintf("%x%x", rand.Uint64(), rand.Uint64()), spent: spent}, nil
 }
 
 // devices gives so many, each of an account of its own, and makes those that there

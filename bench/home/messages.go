@@ -117,9 +117,10 @@ func (h *house) talk(ctx context.Context, devices []*device, t *tally, l load, r
 	crowd.speak(asking, t.run+"-warm", newPacer(began, l.rate), from) // which nobody counts
 	before := h.usage()
 	t.span(from, from.Add(l.measure))
-	p := newPacer(from, l.rate)
+	p, a := newPacer(from, l.rate), watch(asking, h.spent)
 	counted := crowd.speak(asking, t.run, p, t.end)
 	then := h.usage()
+	a.end()
 	all := int(counted.all)
 	for deadline := time.Now().Add(grace + 2*h.wire.late()); t.heard() < all && time.Now().Before(deadline) && ctx.Err() == nil; {
 		pause(ctx, 5*time.Millisecond)
@@ -131,9 +132,11 @@ func (h *house) talk(ctx context.Context, devices []*device, t *tally, l load, r
 	f[report.Seconds], f[report.Sent], f[report.Forwarded] = l.measure.Seconds(), float64(all), float64(t.heard())
 	f[report.Loss] = max(1-float64(t.heard())/float64(max(all, 1)), 0)
 	f[report.Limited] = float64(counted.limited.Load()) / float64(max(all, 1))
-	f[report.LateMicros], f[report.Skipped] = micros(p.lateness.Quantile(0.99)), float64(p.skipped)
+	f[report.Skipped] = float64(p.skipped)
+	left := p.left.quantile(0.99)
+	a.note(r, left)
 	then.note(r, before, t.heard())
-	return errors.Join(p.fault(), counted.fault())
+	return errors.Join(p.fault(), a.fault(left, r), counted.fault())
 }
 
 // crowd is devices that send. It belongs to one goroutine.
@@ -172,7 +175,7 @@ func (s *sent) fault() error {
 func (c *crowd) speak(ctx context.Context, run string, p *pacer, until time.Time) *sent {
 	counted := &sent{}
 	for {
-		number, more := p.wait(ctx, until)
+		number, due, more := p.wait(ctx, until)
 		if !more {
 			return counted
 		}
@@ -184,10 +187,10 @@ func (c *crowd) speak(ctx context.Context, run string, p *pacer, until time.Time
 		}
 		c.requests.Go(func() {
 			defer c.unanswered.Add(-1)
+			ctx := p.left.leaving(ctx, due.Add(c.wire.late()))
 			err := from.tell(ctx, to, fmt.Sprintf("%s-%d", run, number), word{Run: run, Number: number, At: time.Now().UnixNano(), Padding: padding})
-			var no *refusal
 			switch {
-			case errors.As(err, &no) && no.retry > 0:
+			case tooSoon(err) > 0:
 				counted.limited.Add(1)
 			case err != nil && ctx.Err() == nil:
 				counted.fail(err)

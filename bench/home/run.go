@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
 )
 
@@ -18,7 +19,9 @@ type Config struct {
 	Rounds    int
 	// Warm is how long messages are sent before those that are measured for Measure.
 	Warm, Measure time.Duration
-	Folder        string // where targets have their settings and print
+	// Place is where targets run: the command before theirs, and the folder for
+	// what they print.
+	Place rival.Place
 	// Now is told what is about to be measured, and how many of all rounds are done;
 	// Took is given every round, Say a line now and then.
 	Now  func(done, all int, what string)
@@ -81,7 +84,7 @@ func (c Config) again(ctx context.Context, h *house) *house {
 	if err := h.leave(); err != nil {
 		c.Say("%s: %v", h.name, err)
 	}
-	fresh, err := enter(ctx, h.target, c.Folder)
+	fresh, err := enter(ctx, h.target, c.Place)
 	if err != nil {
 		c.Say("goes on without %s: %v", h.name, err)
 		return nil
@@ -93,7 +96,7 @@ func (c Config) again(ctx context.Context, h *house) *house {
 func (c Config) enter(ctx context.Context) (houses []*house, err error) {
 	for _, t := range c.Targets {
 		c.Say("starting %s", t.Name())
-		h, missing := enter(ctx, t, c.Folder)
+		h, missing := enter(ctx, t, c.Place)
 		if missing != nil {
 			c.Say("without %s: %v", t.Name(), missing)
 			err = errors.Join(err, missing)

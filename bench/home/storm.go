@@ -34,7 +34,8 @@ func (h *house) storm(ctx context.Context, s scenario.Scenario, r *report.Round)
 	sights := make([]time.Duration, len(devices)) // until a device has seen all; 0: not yet
 	faults, seeing := make(chan error, len(devices)), make(chan int, len(devices))
 	before := h.usage()
-	began := time.Now()
+	began, a := time.Now(), watch(ctx, h.spent)
+	defer a.end()
 	for i, d := range devices {
 		loops.Go(func() {
 			err := d.behold(ctx, room, len(devices))
@@ -47,8 +48,9 @@ func (h *house) storm(ctx context.Context, s scenario.Scenario, r *report.Round)
 		})
 	}
 	var limited atomic.Uint64
+	var left delays
 	coming := make(chan error, 1)
-	loops.Go(func() { coming <- rush(ctx, devices, room, &limited) })
+	loops.Go(func() { coming <- rush(ctx, devices, room, &left, &limited) })
 	var course []report.Point
 	for seen := 0; seen < len(devices); {
 		select {
@@ -65,21 +67,32 @@ func (h *house) storm(ctx context.Context, s scenario.Scenario, r *report.Round)
 		}
 	}
 	then := h.usage()
+	a.end()
 	r.Course = map[string][]report.Point{"devices that see all": course}
 	noteStorm(r, sights, limited.Load())
 	then.note(r, before, len(devices)*len(devices))
-	return nil
+	late := left.quantile(0.99)
+	a.note(r, late)
+	return a.fault(late, r)
 }
 
-// rush has all devices join and say that they are in the call.
-func rush(ctx context.Context, devices []*device, room string, limited *atomic.Uint64) error {
+// rush has all devices join and say that they are in the call, and counts how late
+// they were to ask for the one and for the other.
+func rush(ctx context.Context, devices []*device, room string, left *delays, limited *atomic.Uint64) error {
 	errs := make([]error, len(devices))
 	var all sync.WaitGroup
+	began := time.Now()
 	for i, d := range devices {
 		all.Go(func() {
-			errs[i] = patiently(ctx, limited, func() error { return d.join(ctx, room) })
-			if errs[i] == nil {
-				errs[i] = patiently(ctx, limited, func() error { return d.enter(ctx, room) })
+			ask := func(due time.Time, request func(context.Context, string) error) error {
+				return patiently(ctx, limited, func() error {
+					err := request(left.leaving(ctx, due.Add(d.wire.late())), room)
+					due = time.Now().Add(tooSoon(err))
+					return err
+				})
+			}
+			if errs[i] = ask(began, d.join); errs[i] == nil {
+				errs[i] = ask(time.Now(), d.enter)
 			}
 		})
 	}

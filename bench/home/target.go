@@ -24,9 +24,9 @@ var ErrMissing = errors.New("cannot be started")
 type Target interface {
 	// Name is what tables call it: "embedded", "synapse".
 	Name() string
-	// Start starts it, with settings and what it prints in a folder, and returns when
-	// it answers. The error, ErrMissing, says in a sentence what is missing.
-	Start(ctx context.Context, folder string) (Place, error)
+	// Start starts it in a place, and returns when it answers. The error, ErrMissing,
+	// says in a sentence what is missing.
+	Start(ctx context.Context, at rival.Place) (Place, error)
 }
 
 // Place is where a homeserver answers.
@@ -49,12 +49,12 @@ type Embedded struct{ Program, Verb, Version string }
 func (Embedded) Name() string { return "embedded" }
 
 // Start starts the verb.
-func (e Embedded) Start(ctx context.Context, folder string) (Place, error) {
+func (e Embedded) Start(ctx context.Context, at rival.Place) (Place, error) {
 	address, err := free()
 	if err != nil {
 		return Place{}, err
 	}
-	return start(ctx, folder, e.Name(), address, e.Version, e.Program, e.Verb, "--listen", address)
+	return start(ctx, at, e.Name(), address, e.Version, e.Program, e.Verb, "--listen", address)
 }
 
 // Script is a homeserver that a script runs in the foreground: SCRIPT DIR PORT, with
@@ -65,7 +65,7 @@ type Script struct{ Title, Path, Keep string }
 func (s Script) Name() string { return s.Title }
 
 // Start starts the script, which may take some minutes the first time.
-func (s Script) Start(ctx context.Context, folder string) (Place, error) {
+func (s Script) Start(ctx context.Context, at rival.Place) (Place, error) {
 	path, err := filepath.Abs(s.Path)
 	if err == nil {
 		_, err = os.Stat(path)
@@ -85,7 +85,7 @@ func (s Script) Start(ctx context.Context, folder string) (Place, error) {
 		return Place{}, err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	place, err := start(ctx, folder, s.Title, address, "", path, keep, port)
+	place, err := start(ctx, at, s.Title, address, "", path, keep, port)
 	if err == nil && place.Version == unknown {
 		place.Version = writtenIn(path)
 	}
@@ -121,7 +121,7 @@ func (r Remote) Name() string {
 }
 
 // Start sees whether it answers.
-func (r Remote) Start(ctx context.Context, _ string) (Place, error) {
+func (r Remote) Start(ctx context.Context, _ rival.Place) (Place, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	version, err := versionOf(ctx, r.URL)
@@ -132,11 +132,11 @@ func (r Remote) Start(ctx context.Context, _ string) (Place, error) {
 }
 
 // start starts a command and waits until a homeserver answers.
-func start(ctx context.Context, folder, name, address, version string, command ...string) (Place, error) {
+func start(ctx context.Context, at rival.Place, name, address, version string, command ...string) (Place, error) {
 	const building = 15 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, building)
 	defer cancel()
-	process, err := rival.StartCommand(rival.Place{Folder: folder}, "home-"+name, nil, command...)
+	process, err := rival.StartCommand(at, "home-"+name, nil, command...)
 	if err != nil {
 		return Place{}, fmt.Errorf("%w: %w", ErrMissing, err)
 	}

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"meshfocus/bench/home"
+	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
 )
 
@@ -65,9 +67,21 @@ func prepareHomes(q comparison, scenarios []scenario.Scenario) (measuring, error
 		return nil, err
 	}
 	return func(ctx context.Context, l *ledger) error {
+		// Collecting garbage takes the core that answers are read on.
+		defer debug.SetGCPercent(debug.SetGCPercent(800))
+		var apart []string
+		if q.homes.url == "" { // what is far has cores of its own
+			prefix, back, err := home.Apart()
+			if err != nil {
+				return err
+			}
+			defer back()
+			apart = prefix
+		}
 		return home.Run(ctx, home.Config{
-			Scenarios: scenarios, Targets: targets, Rounds: q.rounds, Warm: q.warm, Measure: q.measure, Folder: folder,
-			Now: l.Now, Took: l.Took, Say: l.Say,
+			Scenarios: scenarios, Targets: targets, Rounds: q.rounds, Warm: q.warm, Measure: q.measure,
+			Place: rival.Place{Prefix: append(strings.Fields(q.prefix), apart...), Folder: folder},
+			Now:   l.Now, Took: l.Took, Say: l.Say,
 		})
 	}, nil
 }
