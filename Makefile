@@ -67,7 +67,7 @@ benchmarks: ## the benchmarks of single parts, with the machine named
 	CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: gate
-gate: ## whether forwarding a packet costs more than was accepted last
+gate: ## whether forwarding a packet costs more than was accepted last, and estimates more than their goal
 	@internal/scripts/gate
 
 .PHONY: bench-forward
