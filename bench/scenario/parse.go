@@ -26,6 +26,7 @@ var (
 	needed = map[Kind][]string{
 		Cost: {"publishers", "subscribers", "rate"}, Capacity: {"publishers", "subscribers", "rate"}, Memory: {"publishers", "subscribers", "rate"},
 		Call: {"publishers", "subscribers"}, Mesh: {"parties"}, Messages: {"devices", "rate"}, Storm: {"devices"},
+		Relay: {"allocations", "rate"},
 	}
 	allowed = map[Kind][]string{
 		Cost:     {"burst", "cipher", "tick", "lanes", "layers", "lose"},
@@ -163,7 +164,7 @@ func (s Scenario) bounds() []bound {
 		{"sample", float64(s.Sample), 0, 1 << 16}, {"layers", float64(s.Layers), 1, 3}, {"lose", s.Lose, 0, 0.5},
 		{"parties", float64(s.Parties), 2, 50}, {"devices", float64(s.Devices), 1, 100_000},
 		{"leave", seconds(s.Leave), 0.1, 3600}, {"change", seconds(s.Change), 0.1, 3600},
-		{"delay", seconds(s.Delay), 0, 60},
+		{"delay", seconds(s.Delay), 0, 60}, {"allocations", float64(s.Allocations), 1, 1000},
 	}
 }
 

@@ -32,6 +32,8 @@ const (
 	Messages Kind = "messages"
 	// Storm: devices that join a room of a homeserver at once.
 	Storm Kind = "storm"
+	// Relay: processor time of a packet that a TURN server relays, and its latency.
+	Relay Kind = "relay"
 )
 
 // MaxLoss is how much a server may lose and still count as keeping up.
@@ -53,7 +55,7 @@ type Scenario struct {
 	Subscribers int `yaml:"subscribers"`
 	// Rate is that of each publisher, in bursts of so many packets that leave
 	// together; of a search for the capacity, where it begins; of Messages, those
-	// of all devices together.
+	// of all devices together; of a Relay, those of an allocation each way.
 	Rate  float64 `yaml:"rate"`
 	Burst int     `yaml:"burst"`
 	// Cipher is the only one that parties offer.
@@ -85,6 +87,8 @@ type Scenario struct {
 	// Parties of a Mesh, Devices of Messages and Storm.
 	Parties int `yaml:"parties"`
 	Devices int `yaml:"devices"`
+	// Allocations of a Relay.
+	Allocations int `yaml:"allocations"`
 	// Delay is by how much each request to the homeserver is late.
 	Delay time.Duration `yaml:"delay"`
 }
@@ -127,8 +131,11 @@ func (s Scenario) Streams() int { return s.Publishers * s.Subscribers }
 // Layer is the layer that a subscriber asks for, by its number among them.
 func (s Scenario) Layer(subscriber int) int { return subscriber % max(s.Layers, 1) }
 
-// Total is the rate at which all subscribers together receive.
+// Total is the rate at which all subscribers together receive, or a relay relays.
 func (s Scenario) Total() float64 {
+	if s.Kind == Relay {
+		return 2 * s.Rate * float64(s.Allocations)
+	}
 	var total float64
 	for i := range s.Subscribers {
 		below := max(s.Layers, 1) - 1 - s.Layer(i)

@@ -26,6 +26,7 @@ func ways() []way {
 		{[]scenario.Kind{scenario.Call}, prepareCalls},
 		{[]scenario.Kind{scenario.Mesh}, prepareMesh},
 		{[]scenario.Kind{scenario.Messages, scenario.Storm}, prepareHomes},
+		{[]scenario.Kind{scenario.Relay}, prepareRelays},
 	}
 }
 

@@ -64,25 +64,31 @@ func (q comparison) contest(scenarios []scenario.Scenario) (c contest.Config, fa
 	if c.Rivals, err = q.choose(c.Rivals); err != nil {
 		return c, nil, err
 	}
+	err = q.places(&c)
+	return c, fault, err
+}
+
+// places fills in where things run and for how long.
+func (q comparison) places(c *contest.Config) (err error) {
 	if c.Address, err = netip.ParseAddr(q.own); err != nil {
-		return c, nil, err
+		return err
 	}
 	if c.Place.Address, err = netip.ParseAddr(q.theirs); err != nil {
-		return c, nil, err
+		return err
 	}
 	c.Place.Prefix = strings.Fields(q.prefix)
 	if c.Place.Folder, err = filepath.Abs(q.folder); err != nil {
-		return c, nil, err
+		return err
 	}
 	for text := range strings.FieldsFuncSeq(q.cores, func(r rune) bool { return r == ',' }) {
 		core, err := strconv.Atoi(text)
 		if err != nil {
-			return c, nil, fmt.Errorf("core %q: %w", text, err)
+			return fmt.Errorf("core %q: %w", text, err)
 		}
 		c.Cores = append(c.Cores, core)
 	}
 	c.Rounds, c.Warm, c.Measure, c.Stall = q.rounds, q.warm, q.measure, q.stall
-	return c, fault, nil
+	return nil
 }
 
 // choose gives the rivals that were named; where none was, those that were given by

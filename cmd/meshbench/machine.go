@@ -35,7 +35,7 @@ func machineOf(q comparison, scenarios []scenario.Scenario) report.Machine {
 func caseOf(s *scenario.Scenario) report.Case {
 	return report.Case{
 		Name: s.Name, Kind: string(s.Kind), Says: s.Says, StandsFor: s.StandsFor,
-		Rate: s.Total(), Many: max(s.Subscribers, s.Parties, s.Devices),
+		Rate: s.Total(), Many: max(s.Subscribers, s.Parties, s.Devices, s.Allocations),
 	}
 }
 

@@ -21,6 +21,7 @@ type comparison struct {
 	cases, rivals, cores, prefix     string
 	own, theirs, folder, out         string
 	liveKit, janus, modules, library string
+	coturn                           string
 	machine, place                   string
 	files                            files
 	homes                            homes
@@ -58,7 +59,7 @@ docs/bench.md has the method, and how to read a report.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders+"; homeservers: "+homeservers)
+	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders+"; homeservers: "+homeservers+"; relays: "+relays)
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
@@ -70,6 +71,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.out, "out", "bench.jsonl", "file for the rounds, as JSON lines")
 	flags.StringVar(&q.liveKit, "livekit", "livekit-server", "program of LiveKit")
 	flags.StringVar(&q.janus, "janus", "janus", "program of Janus")
+	flags.StringVar(&q.coturn, "coturn", "turnserver", "program of coturn")
 	flags.StringVar(&q.modules, "janus-modules", "/usr/lib/x86_64-linux-gnu/janus", "folder with Janus' plugins and transports")
 	flags.StringVar(&q.library, "janus-libraries", "", "folder with a libsrtp2 for Janus")
 	flags.IntVar(&q.loops, "janus-loops", 0, "event loops of Janus; 0 is a thread for each connection")

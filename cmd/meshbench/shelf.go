@@ -29,6 +29,7 @@ var chapters = []struct {
 	{scenario.Mesh, "Meshes, without a server"},
 	{scenario.Messages, "Homeservers: messages from device to device"},
 	{scenario.Storm, "Homeservers: everybody joins at once"},
+	{scenario.Relay, "TURN relays"},
 }
 
 // list prints the library, chapter by chapter.

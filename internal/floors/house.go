@@ -26,6 +26,8 @@ func Meshfocus() House {
 			{Path: "bench/mesh", Floor: Roof, Beside: []string{"bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/playout", Floor: Roof},
 			{Path: "bench/plot", Floor: Roof},
+			{Path: "bench/relay", Floor: Roof, Beside: []string{"bench/report", "bench/rival", "bench/scenario"}},
+			{Path: "bench/relay/plain", Floor: Roof},
 			{Path: "bench/report", Floor: Roof},
 			{Path: "bench/report/page", Floor: Roof, Beside: []string{"bench/plot", "bench/report"}},
 			{Path: "bench/rival", Floor: Roof, Beside: []string{"bench/party", "bench/rival/door"}},
@@ -34,7 +36,7 @@ func Meshfocus() House {
 			{Path: "bench/rival/plain", Floor: Roof},
 			{Path: "bench/scenario", Floor: Roof},
 			{Path: "cmd/meshbench", Floor: Roof, Beside: []string{
-				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/contest", "bench/home", "bench/mesh", "bench/offset", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
+				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/contest", "bench/home", "bench/mesh", "bench/offset", "bench/relay", "bench/relay/plain", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
 
 			{Path: "mesh/forward", Floor: Hall, Beside: []string{"mesh"}},
 			{Path: "mesh/via", Floor: Hall, Beside: []string{"mesh"}},
@@ -115,7 +117,7 @@ func Meshfocus() House {
 		},
 		Fences: []Fence{
 			{Library: "github.com/pion/interceptor/pkg/gcc", Inside: []string{"bench/congestion/bubble"}}, // to compare with alone
-			{Library: "github.com/pion", Inside: []string{"focus/transport", "focus/probe", "focus/internal/judge", "bench/rival/plain", "bench/congestion/bubble", "focus/pion"}},
+			{Library: "github.com/pion", Inside: []string{"focus/transport", "focus/probe", "focus/internal/judge", "bench/rival/plain", "bench/relay", "bench/congestion/bubble", "focus/pion"}},
 			{Library: "maunium.net/go/mautrix", Inside: []string{"signalling/matrix"}},
 			{Library: "go.mau.fi", Inside: []string{"signalling/matrix"}}, // what mautrix's own API asks for
 			{Library: "github.com/rs/zerolog", Inside: []string{"signalling/matrix"}},
