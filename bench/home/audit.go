@@ -17,7 +17,7 @@ const (
 	latest = 5 * time.Millisecond
 	// small is the part of the median, one of so many, by which they may be later than
 	// latest: of what takes seconds, and of requests that are all due at one instant.
-	small = 20
+	small = 10
 	// beat is how often the generator looks whether it wakes in time.
 	beat = time.Millisecond
 	// busiest is the part of its cores' time that the generator may take: with more,

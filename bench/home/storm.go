@@ -2,7 +2,6 @@ package home
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,7 +96,11 @@ func rush(ctx context.Context, devices []*device, room string, left *delays, lim
 		})
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d devices could not come in: %w", len(errs), len(devices), errs[0])
 }
 
 // behold polls until the device has seen so many members of the call in a room.

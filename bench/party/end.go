@@ -50,8 +50,9 @@ type End struct {
 	wire atomic.Pointer[wire]
 
 	// owned by the loop
-	sources   []*source // none of a subscriber, one for each layer of a publisher
-	transport uint16    // the next transport-wide number
+	sources   []*source    // none of a subscriber, one for each layer of a publisher
+	granted   unit.Instant // when a key frame was asked for, and begun, last
+	transport uint16       // the next transport-wide number
 	sinks     []*sink
 	view      *view // of a faithful subscriber
 	arrivals  *feedback.Arrivals

@@ -139,9 +139,7 @@ func (l *Load) hear(e *End, w *wire, plain []byte, now unit.Instant) {
 		switch message.Kind {
 		case feedback.PictureLoss, feedback.FullIntra:
 			l.counts.KeyFrames++
-			for _, s := range e.sources { // of all layers, as browsers do
-				s.wantKey = true
-			}
+			e.refresh(l.config.Faithful, now)
 		case feedback.Nack:
 			l.sendAgain(e, w, message, now)
 		case feedback.SenderReport:
@@ -151,6 +149,22 @@ func (l *Load) hear(e *End, w *wire, plain []byte, now unit.Instant) {
 				}
 			}
 		}
+	}
+}
+
+// refreshed is how long libwebrtc's encoder does not listen to wishes for key frames after
+// one that it has granted (min_keyframe_send_interval, video/encoder_rtcp_feedback.cc).
+const refreshed = 300 * time.Millisecond
+
+// refresh begins a key frame of all layers, as browsers do; faithful publishers let
+// wishes pass that come too soon after another, as browsers do, too.
+func (e *End) refresh(faithful bool, now unit.Instant) {
+	if faithful && e.granted != unit.Never && now.Sub(e.granted) < refreshed {
+		return
+	}
+	e.granted = now
+	for _, s := range e.sources {
+		s.wantKey = true
 	}
 }
 

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -97,8 +96,8 @@ func estimate(values []float64) Estimate {
 	return e
 }
 
-// median of at least one value.
-func median[T cmp.Ordered](values []T) T {
+// median of at least one value: the one in the middle, or the mean of the two.
+func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }

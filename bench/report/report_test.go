@@ -273,3 +273,12 @@ func FuzzRead_NeverFailsOtherwise(f *testing.F) {
 		}
 	})
 }
+
+func TestFigure_OfTwoIsTheirMean(t *testing.T) {
+	rounds := []Round{
+		{Scenario: "a", Rival: "x", Figures: Figures{JoinMillis: 10}}, {Scenario: "a", Rival: "x", Figures: Figures{JoinMillis: 30}},
+	}
+	if got := Figure(rounds, "a", "x", By(JoinMillis)); got.Median != 20 || got.Rounds != 2 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -36,7 +36,7 @@ func TestSheet_PrintsWhatThereIsOfEachKind(t *testing.T) {
 	}
 	for _, want := range []string{
 		"command: meshbench run call\n", "load 0.50 before, 1.50 at the end, 2.0 % of the cores stolen\n", "stopped before everything was measured",
-		"\nCalls\n\ncall: three people\n  median (90 %)      ours              livekit\n  join ms            110 (100 to 120)  240 (200 to 240)\n",
+		"\nCalls\n\ncall: three people\n  median (90 %)      ours              livekit\n  join ms            110 (100 to 120)  220 (200 to 240)\n",
 		"  freezes/min        0.00              –\n", "  rounds that count  3                 2 of 3\n", "\nOthers\n", "  p99 ms             1.50\n",
 		"CPU per packet, 1 → 50", "does not count: call, livekit, round 3: it fell",
 	} {
