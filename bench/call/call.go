@@ -64,6 +64,9 @@ type stage struct {
 	server     rival.Server
 	load       *party.Load
 	publishers []*party.End
+	// switches are the times from somebody's beginning to speak until each subscriber saw
+	// the large picture, in ms. They belong to speak until it has ended.
+	switches []float64
 
 	mu      sync.Mutex // guards what follows
 	guests  []*guest   // who is there, the oldest first

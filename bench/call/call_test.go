@@ -70,8 +70,12 @@ func (s *served) Subscribe(ctx context.Context, end *party.End, from []*party.En
 	})
 }
 
-func (s *served) Choose(ctx context.Context, end *party.End, _ []*party.End) error {
-	return s.client.Choose(ctx, "r", end.Name, end.Layer)
+func (s *served) Choose(ctx context.Context, end *party.End, from []*party.End) error {
+	layers := make(map[string]int)
+	for _, publisher := range from {
+		layers[publisher.Name] = end.LayerOf(publisher)
+	}
+	return s.client.Choose(ctx, "r", end.Name, layers)
 }
 
 func (s *served) bring(ctx context.Context, end *party.End, by func(string) (string, error)) error {
@@ -116,6 +120,7 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 	for name, c := range map[string]Config{
 		"pion, they come and go": config(scenario.Scenario{Publishers: 2, Subscribers: 2, Leave: 300 * time.Millisecond}, inside("pion")),
 		"ours, layers change":    config(scenario.Scenario{Publishers: 1, Subscribers: 2, Layers: 3, Change: 300 * time.Millisecond}, inside("ours")),
+		"ours, speakers":         config(scenario.Scenario{Publishers: 3, Subscribers: 1, Layers: 3, Speak: 600 * time.Millisecond}, inside("ours")),
 		"ours, a path": config(scenario.Scenario{Publishers: 1, Subscribers: 2, Path: []scenario.Stretch{
 			{Delay: 30 * time.Millisecond, Bandwidth: 20e6, Queue: 100 * time.Millisecond, Loss: 0.02},
 		}}, inside("ours")),
@@ -145,6 +150,9 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 			}
 			if layer, ok := r.Has(report.Layer); ok != (c.Scenario.Layers > 1) || layer < 0 || layer > 2 {
 				t.Errorf("of %d layers, %v was shown", c.Scenario.Layers, layer)
+			}
+			if value, ok := r.Has(report.SwitchMillis); ok != (c.Scenario.Speak > 0) || ok && (value < 0 || value >= millis(c.Scenario.Speak) && r.Invalid == "") {
+				t.Errorf("the large picture of who speaks takes %v ms", value)
 			}
 			if least := 1000 * float64(30); c.Scenario.Path != nil && r.Figures[report.P50Micros] < least {
 				t.Errorf("half of all packets took less than the path: %v µs", r.Figures[report.P50Micros])

@@ -56,6 +56,7 @@ func (s *stage) measure(ctx context.Context) error {
 	events.Go(func() { s.churn(happening) })
 	events.Go(func() { s.change(happening) })
 	events.Go(func() { s.wander(happening, before.at) })
+	events.Go(func() { s.speak(happening) })
 	s.follow(ctx, before)
 	then, err := s.look()
 	cancel()
@@ -68,13 +69,13 @@ func (s *stage) measure(ctx context.Context) error {
 }
 
 // lasts is how long a measurement takes: as asked, or until the path has been all it is
-// to be.
+// to be, or some have spoken.
 func (s *stage) lasts() time.Duration {
 	d := s.config.Measure
 	if all := s.config.Scenario.Path; len(all) > 1 {
 		d = max(d, all[len(all)-1].From+settled)
 	}
-	return d
+	return max(d, turns*s.config.Scenario.Speak)
 }
 
 // follow notes the course, second by second.
@@ -124,6 +125,9 @@ func (s *stage) note(before, then look) {
 	}
 	if s.config.Scenario.Layers > 1 && view.frames > 0 {
 		f[report.Layer] = view.layers/float64(view.frames) - float64(len(sizes)-s.config.Scenario.Layers)
+	}
+	if len(s.switches) > 0 {
+		f[report.SwitchMillis] = median(s.switches)
 	}
 	if view.expected > 0 {
 		f[report.Concealed] = 1 - float64(view.heard)/float64(view.expected)

@@ -41,6 +41,9 @@ func (s *stage) join(ctx context.Context) error {
 	if scene.Change > 0 {
 		g.end.Layer = scene.Layer(number)
 	}
+	if scene.Speak > 0 {
+		g.end.Layer, g.end.Speaker = 0, s.publishers[0].Name
+	}
 	if stretch != nil {
 		g.path = &path{address: s.config.Address, seed: s.config.Seed + uint64(number), stretch: *stretch}
 		g.end.Through(g.path.open)

@@ -48,5 +48,5 @@ func (s *source) repeat(sequence uint16, now int64, w *wire, number uint16) (hea
 	binary.BigEndian.PutUint32(h[4:], p.timestamp)
 	binary.BigEndian.PutUint32(h[8:], s.again)
 	k.sequence++
-	return appendElements(h, now, w.out, w.mid, w.out.repaired, s.rid, number), k.payload[:2+p.size], true
+	return appendElements(h, now, w.out, w.mid, w.out.repaired, s.rid, number, nil), k.payload[:2+p.size], true
 }

@@ -25,6 +25,11 @@ type End struct {
 	// Layer is which of a publisher's layers a subscriber is to ask for, 0 the
 	// smallest, where there are several.
 	Layer int
+	// Speaker is the name of a publisher whose largest layer is to be asked for instead;
+	// "" is none.
+	Speaker string
+	// Number counts the publishers of a Load, from 0.
+	Number int
 
 	load   *Load
 	socket *socket
@@ -73,13 +78,13 @@ const (
 )
 
 // newEnd makes an End that wants one picture sent, or so many received.
-func newEnd(load *Load, name string, direction Direction, pictures int) (*End, error) {
+func newEnd(load *Load, name string, number int, direction Direction, pictures int) (*End, error) {
 	socket, err := openSocket(load.config.Address)
 	if err != nil {
 		return nil, err
 	}
 	e := &End{
-		Name: name, load: load, socket: socket, every: max(load.config.Sample, 1),
+		Name: name, Number: number, load: load, socket: socket, every: max(load.config.Sample, 1),
 		gathered: make(chan struct{}), ready: make(chan struct{}), failed: make(chan error, 1), rtcp: make([]byte, 0, longest),
 		session: jsep.New(jsep.Config{
 			ID: rand.Uint64() >> 2, CName: name, Codecs: codecs(load.config), Extensions: extensions(),
@@ -118,13 +123,14 @@ func (e *End) intend(direction Direction, pictures int) {
 	for layer := range max(e.load.config.Layers, 1) {
 		s := newSource(rand.Uint32(), layer, e.load.config.Layers)
 		if faithful {
-			s.film = newFilm(e.load.config.Codec, s.width, s.height, e.load.config.Seed)
+			s.film = newFilm(e.Number, e.load.config.Codec, s.width, s.height, e.load.config.Seed)
 		}
 		e.sources = append(e.sources, s)
 	}
 	first := e.sources[0]
 	if faithful { // before the picture: what layers say of themselves stands in the end
 		voice := newVoice(rand.Uint32())
+		voice.from = e.Number
 		e.sources = append(e.sources, voice)
 		track := jsep.Track{Stream: e.Name, ID: e.VoiceID(), Sources: []jsep.Source{{SSRC: voice.ssrc}}}
 		e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: "voice", Kind: jsep.Audio, Track: &track, SendOnly: true})
@@ -141,6 +147,14 @@ func (e *End) Layers() (count int) {
 		}
 	}
 	return count
+}
+
+// LayerOf is which layer of a publisher a subscriber is to ask for.
+func (e *End) LayerOf(publisher *End) int {
+	if e.Speaker == publisher.Name {
+		return max(publisher.Layers(), 1) - 1
+	}
+	return e.Layer
 }
 
 // Speaks reports whether a publisher sends a sound as well.

@@ -23,6 +23,7 @@ const (
 // an encoder makes them. Each packet that has room behind what a decoder reads says
 // there when its frame was captured.
 type film struct {
+	from   int // number of the publisher
 	frames [][]byte
 	mean   float64 // bytes of a frame
 	random *rand.Rand
@@ -34,9 +35,9 @@ type film struct {
 }
 
 // newFilm makes that of a picture by its size.
-func newFilm(codec clip.Codec, width, height uint16, seed uint64) *film {
+func newFilm(from int, codec clip.Codec, width, height uint16, seed uint64) *film {
 	return &film{
-		frames: clip.Frames(codec, int(width)), cutter: clip.NewCutter(codec, PayloadSize, int(width), int(height)), mean: filmRates[width] / 8 / float64(frames),
+		from: from, frames: clip.Frames(codec, int(width)), cutter: clip.NewCutter(codec, PayloadSize, int(width), int(height)), mean: filmRates[width] / 8 / float64(frames),
 		random: rand.New(rand.NewPCG(seed, uint64(width))),
 	}
 }
@@ -59,7 +60,7 @@ func (f *film) capture(now int64, key bool) (packets int) {
 
 // take writes the next payload of the frame and gives its size.
 func (f *film) take(payload []byte) int {
-	f.left[0].Stamp(0, f.captured)
+	f.left[0].Stamp(f.from, f.captured)
 	size := copy(payload, f.left[0].Bytes)
 	f.left = f.left[1:]
 	return size
@@ -72,12 +73,22 @@ func newVoice(ssrc uint32) *source {
 	return s
 }
 
+// level is how loud a sound is said to be: that somebody speaks, at -20 dB below the
+// loudest there is, or silence (RFC 6464 section 3).
+func (s *source) level() []byte {
+	const voice, loud, silence = 0x80, 20, 127
+	if s.silent {
+		return []byte{silence}
+	}
+	return []byte{voice | loud}
+}
+
 // say gives the next packet of a sound.
 func (s *source) say(now int64, w *wire) (header, payload []byte) {
 	p := clip.Padded(s.payload[:0], s.sound[int(s.packets)%len(s.sound)])
-	clip.Stamp(p, 0, now)
+	clip.Stamp(p, s.from, now)
 	s.timestamp += clip.SoundEvery
-	header = appendElements(s.begin(w.voice.media, false), now, w.voice, w.voiceMid, 0, "", 0)
+	header = appendElements(s.begin(w.voice.media, false), now, w.voice, w.voiceMid, 0, "", 0, s.level())
 	s.sequence++
 	s.packets++
 	s.octets += uint32(len(p))

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"meshfocus/bench/clip"
@@ -72,6 +73,7 @@ type Load struct {
 	certificate link.Certificate
 	orders      chan func()
 	stop        chan struct{}
+	published   atomic.Int64 // Ends that publish, ever
 	loop        sync.WaitGroup
 
 	// owned by the loop
@@ -117,7 +119,11 @@ func (l *Load) Subscriber(name string, pictures int) (*End, error) {
 }
 
 func (l *Load) add(name string, direction Direction, pictures int) (*End, error) {
-	e, err := newEnd(l, name, direction, pictures)
+	number := 0
+	if direction == Publishes {
+		number = int(l.published.Add(1)) - 1
+	}
+	e, err := newEnd(l, name, number, direction, pictures)
 	if err != nil {
 		return nil, fmt.Errorf("party %s: %w", name, err)
 	}
@@ -166,6 +172,18 @@ func (l *Load) Refresh() {
 		for _, e := range l.ends {
 			for _, s := range e.sources {
 				s.wantKey = true
+			}
+		}
+	})
+}
+
+// Speak makes one publisher the only one whose voice says that somebody speaks. At
+// first all do.
+func (l *Load) Speak(speaker *End) {
+	l.do(func() {
+		for _, e := range l.ends {
+			for _, s := range e.sources {
+				s.silent = e != speaker
 			}
 		}
 	})

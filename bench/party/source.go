@@ -45,6 +45,9 @@ type source struct {
 
 	film  *film    // of a faithful publisher's picture
 	sound [][]byte // of its voice
+	// silent is what its voice says of itself, and from the publisher's number.
+	silent bool
+	from   int
 
 	packets, octets uint32 // sent so far, without those sent again
 	kept            kept
@@ -147,7 +150,7 @@ func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte
 	s.sequence++
 	s.packets++
 	s.octets += uint32(len(p))
-	return appendElements(h, now, w.out, w.mid, w.out.rid, s.rid, number), p
+	return appendElements(h, now, w.out, w.mid, w.out.rid, s.rid, number, nil), p
 }
 
 // imitate writes what a packet of VP8 begins with.
@@ -181,7 +184,7 @@ func (s *source) begin(media uint8, last bool) []byte {
 // appendElements gives a header the extensions that were agreed to, in the form
 // of one byte (RFC 8285 section 4.2); the rid has a number of its own on what is
 // sent again.
-func appendElements(h []byte, now int64, n numbers, mid string, ridNumber uint8, rid string, number uint16) []byte {
+func appendElements(h []byte, now int64, n numbers, mid string, ridNumber uint8, rid string, number uint16, level []byte) []byte {
 	at := len(h)
 	h = append(h, 0xbe, 0xde, 0, 0)
 	element := func(id uint8, value ...byte) {
@@ -194,6 +197,7 @@ func appendElements(h []byte, now int64, n numbers, mid string, ridNumber uint8,
 	// Seconds in 6 bits and 18 behind the point.
 	sent := uint32((uint64(now)%64e9)<<18/1e9) & 0xffffff
 	element(n.sendTime, byte(sent>>16), byte(sent>>8), byte(sent))
+	element(n.level, level...)
 	element(n.transport, byte(number>>8), byte(number))
 	if len(h) == at+4 {
 		return h[:at]

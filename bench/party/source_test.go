@@ -2,10 +2,10 @@ package party
 
 import (
 	"bytes"
-	"meshfocus/bench/clip"
 	"testing"
 	"time"
 
+	"meshfocus/bench/clip"
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/packet"
 	"meshfocus/simulcast"
@@ -161,5 +161,17 @@ func TestLayered_OffersLayers(t *testing.T) {
 	}
 	if one := layered("as it is", sources[:1]); one != "as it is" {
 		t.Errorf("of one layer %q", one)
+	}
+}
+
+// TestVoice_SaysHowLoudItIs in the header, by the element of RFC 6464.
+func TestVoice_SaysHowLoudItIs(t *testing.T) {
+	s := newVoice(1)
+	for silent, want := range map[bool]byte{false: 0x80 | 20, true: 127} {
+		s.silent = silent
+		header, _ := s.say(0, &wire{voice: numbers{media: 111, level: 5}})
+		if !bytes.Contains(header[12:], []byte{5 << 4, want}) {
+			t.Errorf("silent %v: % x", silent, header)
+		}
 	}
 }

@@ -26,6 +26,7 @@ type view struct {
 type screen struct {
 	ssrc    uint32
 	inspect inspect
+	from    int    // number of the publisher
 	stamp   uint32 // the timestamp that came last
 	*playout.Picture
 }
@@ -39,7 +40,9 @@ type speaker struct {
 // in the order in which they began.
 type Seen struct {
 	Pictures []playout.Sight
-	Sounds   []playout.Hearing
+	// From are the numbers of who publishes each picture (End.Number).
+	From   []int
+	Sounds []playout.Hearing
 }
 
 // Seen gives what a faithful subscriber has seen so far, nothing of all others.
@@ -53,7 +56,7 @@ func (e *End) seen(now unit.Instant) (s Seen) {
 		return s
 	}
 	for _, p := range e.view.pictures {
-		s.Pictures = append(s.Pictures, p.Sight(now))
+		s.Pictures, s.From = append(s.Pictures, p.Sight(now)), append(s.From, p.from)
 	}
 	for _, p := range e.view.sounds {
 		s.Sounds = append(s.Sounds, p.Hearing())
@@ -68,8 +71,12 @@ func (l *Load) watch(e *End, w *wire, datagram []byte, arrived int64) {
 	if !ok {
 		return
 	}
-	l.clock(plain, arrived)
-	e.view.picture(header.SSRC).put(header, header.Payload(plain), header.Sequence, unit.Instant(arrived))
+	from, stamped := l.clock(plain, arrived)
+	p := e.view.picture(header.SSRC)
+	if stamped {
+		p.from = from
+	}
+	p.put(header, header.Payload(plain), header.Sequence, unit.Instant(arrived))
 }
 
 // watchAgain takes what was sent again: behind its original number is what it had been.
@@ -105,11 +112,12 @@ func (l *Load) open(w *wire, datagram []byte) (plain []byte, header packet.Heade
 	return plain, header, err == nil
 }
 
-// clock notes how long a packet was under way, if it says when it was captured.
-func (l *Load) clock(plain []byte, arrived int64) {
-	_, captured, ok := clip.ReadStamp(plain)
+// clock notes how long a packet was under way, if it says when it was captured, and
+// gives whose it is.
+func (l *Load) clock(plain []byte, arrived int64) (from int, stamped bool) {
+	from, captured, ok := clip.ReadStamp(plain)
 	if !ok {
-		return
+		return 0, false
 	}
 	latency := l.config.Clocks.Latency(captured, arrived)
 	if l.counts.Latency.Count() == 0 {
@@ -117,6 +125,7 @@ func (l *Load) clock(plain []byte, arrived int64) {
 	}
 	l.counts.Least = min(l.counts.Least, latency)
 	l.counts.Latency.Add(latency)
+	return from, true
 }
 
 func (v *view) picture(ssrc uint32) *screen {
@@ -125,7 +134,7 @@ func (v *view) picture(ssrc uint32) *screen {
 			return p
 		}
 	}
-	p := &screen{ssrc: ssrc, inspect: v.inspect, Picture: playout.NewPicture()}
+	p := &screen{ssrc: ssrc, inspect: v.inspect, from: -1, Picture: playout.NewPicture()}
 	v.pictures = append(v.pictures, p)
 	return p
 }

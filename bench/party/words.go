@@ -42,7 +42,7 @@ const transportWide = "transport-cc"
 
 // extensions are those that servers look at.
 func extensions() map[jsep.Kind][]string {
-	return map[jsep.Kind][]string{jsep.Audio: {jsep.ExtensionMid}, jsep.Video: {
+	return map[jsep.Kind][]string{jsep.Audio: {jsep.ExtensionMid, jsep.ExtensionAudioLevel}, jsep.Video: {
 		jsep.ExtensionMid, jsep.ExtensionAbsSendTime, jsep.ExtensionTransportSeq, jsep.ExtensionRID, jsep.ExtensionRepairedRID,
 	}}
 }
@@ -73,6 +73,7 @@ type wire struct {
 type numbers struct {
 	media, repair                           uint8
 	mid, rid, repaired, sendTime, transport uint8
+	level                                   uint8
 }
 
 // String says in words what was agreed to beyond pictures, for tables.
@@ -143,6 +144,7 @@ func numbersOf(section jsep.Section, types jsep.PayloadTypes) numbers {
 	places := map[string]*uint8{
 		jsep.ExtensionMid: &n.mid, jsep.ExtensionRID: &n.rid, jsep.ExtensionRepairedRID: &n.repaired,
 		jsep.ExtensionAbsSendTime: &n.sendTime, jsep.ExtensionTransportSeq: &n.transport,
+		jsep.ExtensionAudioLevel: &n.level,
 	}
 	for _, extension := range section.Extensions {
 		if place := places[extension.URI]; place != nil && extension.ID < 15 {

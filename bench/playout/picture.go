@@ -34,8 +34,8 @@ type Picture struct {
 	asked unit.Instant
 }
 
-// Sight is what was seen of a picture until an instant. All but First, Longest and
-// Delay only grow, so that the difference of two is what happened between them.
+// Sight is what was seen of a picture until an instant. All but First, Longest,
+// Width, Changed and Delay only grow, so that the difference of two is what happened between them.
 type Sight struct {
 	// First is when the first frame was shown; unit.Never: none yet.
 	First  unit.Instant
@@ -45,6 +45,9 @@ type Sight struct {
 	Frozen, Longest time.Duration
 	// Widths counts frames by how wide they were, in pixels; 0 is unknown.
 	Widths map[uint16]uint64
+	// Width is that of the frame shown last, and Changed since when it is.
+	Width   uint16
+	Changed unit.Instant
 	// Asked are key frames that were asked for; Skipped is how often one came to the
 	// rescue.
 	Asked, Skipped uint64
@@ -80,6 +83,9 @@ func (p *Picture) show(frame Frame, now unit.Instant) {
 	p.freezes.Show(p.shown)
 	if p.sight.First == unit.Never {
 		p.sight.First = p.shown
+	}
+	if frame.Width != p.sight.Width {
+		p.sight.Width, p.sight.Changed = frame.Width, p.shown
 	}
 	p.sight.Frames++
 	p.sight.Widths[frame.Width]++

@@ -34,6 +34,7 @@ const (
 	// Of who joins and looks.
 	JoinMillis       Metric = "join_ms"        // median from asking to media that can flow
 	FirstFrameMillis Metric = "first_frame_ms" // median from asking to the first picture
+	SwitchMillis     Metric = "switch_ms"      // median from somebody's beginning to speak until their large picture
 	Freezes          Metric = "freezes_per_minute"
 	Frozen           Metric = "frozen"    // part of the time
 	Layer            Metric = "layer"     // mean of what was shown, 0 the smallest
@@ -89,6 +90,7 @@ const (
 var meanings = []Meaning{
 	{JoinMillis, "join ms", 1, 0, Less},
 	{FirstFrameMillis, "first frame ms", 1, 0, Less},
+	{SwitchMillis, "switch ms", 1, 0, Less},
 	{ConnectedMillis, "all connected ms", 1, 0, Less},
 	{PairMillis, "pair ms", 1, 0, Less},
 	{Messages, "messages/pair", 1, 1, Less},

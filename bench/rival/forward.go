@@ -111,8 +111,12 @@ func (f *forwarder) Subscribe(ctx context.Context, end *party.End, from []*party
 }
 
 // Choose is refused by the plain one, which knows one layer.
-func (f *forwarder) Choose(ctx context.Context, end *party.End, _ []*party.End) error {
-	if err := f.client.Choose(ctx, room, end.Name, end.Layer); err != nil {
+func (f *forwarder) Choose(ctx context.Context, end *party.End, from []*party.End) error {
+	layers := make(map[string]int)
+	for _, publisher := range from {
+		layers[publisher.Name] = end.LayerOf(publisher)
+	}
+	if err := f.client.Choose(ctx, room, end.Name, layers); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrRefused, end.Name, err)
 	}
 	return nil

@@ -222,7 +222,7 @@ func (j *janus) Subscribe(ctx context.Context, end *party.End, from []*party.End
 	j.mu.Lock()
 	j.handles[end] = handle
 	j.mu.Unlock()
-	return j.choose(ctx, handle, end.Layer, from)
+	return j.choose(ctx, handle, end, from)
 }
 
 // Choose asks for another layer.
@@ -230,12 +230,12 @@ func (j *janus) Choose(ctx context.Context, end *party.End, from []*party.End) e
 	j.mu.Lock()
 	handle := j.handles[end]
 	j.mu.Unlock()
-	return j.choose(ctx, handle, end.Layer, from)
+	return j.choose(ctx, handle, end, from)
 }
 
 // choose asks for a layer of each picture that has several. Mids of a handle are
 // counted from 0, over sounds and pictures of each publisher, in its own order.
-func (j *janus) choose(ctx context.Context, handle uint64, layer int, from []*party.End) error {
+func (j *janus) choose(ctx context.Context, handle uint64, end *party.End, from []*party.End) error {
 	var streams []map[string]any
 	mid := -1
 	for _, publisher := range from {
@@ -244,7 +244,7 @@ func (j *janus) choose(ctx context.Context, handle uint64, layer int, from []*pa
 			mid++
 		}
 		if publisher.Layers() > 1 {
-			streams = append(streams, map[string]any{"mid": strconv.Itoa(mid), "substream": layer})
+			streams = append(streams, map[string]any{"mid": strconv.Itoa(mid), "substream": end.LayerOf(publisher)})
 		}
 	}
 	if streams == nil {

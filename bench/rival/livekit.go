@@ -159,7 +159,7 @@ func (k *liveKit) choose(s *seat, end *party.End, from []*party.End) {
 	for _, publisher := range from {
 		if publisher.Layers() > 1 {
 			settings := appendBytes(nil, settingsTrack, k.tracks[publisher.Name])
-			s.say(requestSettings, appendVarint(settings, settingsQuality, uint64(end.Layer)))
+			s.say(requestSettings, appendVarint(settings, settingsQuality, uint64(end.LayerOf(publisher))))
 		}
 	}
 }

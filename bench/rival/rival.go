@@ -44,8 +44,8 @@ type Server interface {
 	Stop() error
 }
 
-// Chooser is a Server that can be told which layer an End that has come in wants from
-// now on: End.Layer, of all whom it receives from.
+// Chooser is a Server that can be told which layers an End that has come in wants from
+// now on: End.LayerOf, of each whom it receives from.
 type Chooser interface {
 	Choose(ctx context.Context, end *party.End, from []*party.End) error
 }

@@ -32,7 +32,7 @@ var (
 		Cost:     {"burst", "cipher", "tick", "lanes", "layers", "lose"},
 		Capacity: {"burst", "cipher", "tick", "lanes", "layers", "lose", "sample"},
 		Memory:   {"burst", "cipher", "tick", "lanes", "layers", "lose"},
-		Call:     {"codec", "cipher", "lanes", "layers", "leave", "change", "path"},
+		Call:     {"codec", "cipher", "lanes", "layers", "leave", "change", "speak", "path"},
 		Mesh:     {"leave", "delay"},
 		Messages: {"delay"}, Storm: {"delay"},
 	}
@@ -136,6 +136,8 @@ func (s Scenario) check(file string, at map[string]*token.Position) error {
 		return fail("sample", "%d is no power of two", s.Sample)
 	case s.Cipher != GCM && s.Cipher != CM:
 		return fail("cipher", "%q is none; there are %s and %s", s.Cipher, GCM, CM)
+	case s.Speak > 0 && (s.Layers < 3 || s.Publishers < 2 || s.Change > 0 || s.Leave > 0):
+		return fail("speak", "it takes two publishers and three layers, and goes with neither change nor leave")
 	case s.Codec != "" && !slices.Contains(codecs, s.Codec):
 		return fail("codec", "%q is none; there are %s", s.Codec, words(codecs))
 	}
@@ -163,7 +165,7 @@ func (s Scenario) bounds() []bound {
 		{"rate", s.Rate, 0.1, 1e6}, {"burst", float64(s.Burst), 1, 64}, {"lanes", float64(s.Lanes), 1, 1024},
 		{"sample", float64(s.Sample), 0, 1 << 16}, {"layers", float64(s.Layers), 1, 3}, {"lose", s.Lose, 0, 0.5},
 		{"parties", float64(s.Parties), 2, 50}, {"devices", float64(s.Devices), 1, 100_000},
-		{"leave", seconds(s.Leave), 0.1, 3600}, {"change", seconds(s.Change), 0.1, 3600},
+		{"leave", seconds(s.Leave), 0.1, 3600}, {"change", seconds(s.Change), 0.1, 3600}, {"speak", seconds(s.Speak), 0.1, 3600},
 		{"delay", seconds(s.Delay), 0, 60}, {"allocations", float64(s.Allocations), 1, 1000},
 	}
 }

@@ -80,6 +80,9 @@ type Scenario struct {
 	// often subscribers want another layer. 0 is never.
 	Leave  time.Duration `yaml:"leave"`
 	Change time.Duration `yaml:"change"`
+	// Speak is how often another publisher of a Call begins to speak, whose largest
+	// layer all want, and of the others the smallest. 0 is never.
+	Speak time.Duration `yaml:"speak"`
 	// Path is what lies between server and subscribers of a Call, from so long after
 	// the beginning on; nil is nothing.
 	Path []Stretch `yaml:"path"`

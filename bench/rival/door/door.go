@@ -26,9 +26,9 @@ type Forwarder interface {
 	Subscribe(ctx context.Context, room, party string, from []string, layer int, offer string) (answer string, err error)
 }
 
-// Chooser is a Forwarder that can give a subscriber another layer.
+// Chooser is a Forwarder that can give a subscriber other layers, by publisher.
 type Chooser interface {
-	Choose(room, party string, layer int) error
+	Choose(room, party string, layers map[string]int) error
 }
 
 // Usage is what a process says of itself.
@@ -57,11 +57,15 @@ func Handler(f Forwarder) http.Handler {
 		if !ok {
 			return "", errors.New("there is one layer")
 		}
-		layer, err := strconv.Atoi(q.Get("layer"))
-		if err != nil {
-			return "", err
+		layers := make(map[string]int)
+		for _, from := range q["from"] {
+			layer, err := strconv.Atoi(q.Get("layer-" + from))
+			if err != nil {
+				return "", err
+			}
+			layers[from] = layer
 		}
-		return "", chooser.Choose(q.Get("room"), q.Get("party"), layer)
+		return "", chooser.Choose(q.Get("room"), q.Get("party"), layers)
 	}))
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(usage()) // who has gone needs no answer
@@ -109,9 +113,14 @@ func (c Client) Subscribe(ctx context.Context, room, party string, from []string
 	return c.post(ctx, "/subscribe?"+query.Encode(), offer)
 }
 
-// Choose asks for another layer for one who subscribes.
-func (c Client) Choose(ctx context.Context, room, party string, layer int) error {
-	_, err := c.post(ctx, "/choose?"+url.Values{"room": {room}, "party": {party}, "layer": {strconv.Itoa(layer)}}.Encode(), "")
+// Choose asks for other layers for one who subscribes, by publisher.
+func (c Client) Choose(ctx context.Context, room, party string, layers map[string]int) error {
+	query := url.Values{"room": {room}, "party": {party}}
+	for from, layer := range layers {
+		query.Add("from", from)
+		query.Set("layer-"+from, strconv.Itoa(layer))
+	}
+	_, err := c.post(ctx, "/choose?"+query.Encode(), "")
 	return err
 }
 

@@ -43,8 +43,8 @@ type Forwarder struct {
 	mu sync.Mutex // guards what follows
 	// sections is how many tracks each publisher will have, by room and party.
 	sections map[string]int
-	// subscriptions are those of each subscriber, likewise.
-	subscriptions map[string][]*focus.Subscription
+	// subscriptions are those of each subscriber, likewise, by publisher.
+	subscriptions map[string]map[string][]*focus.Subscription
 	parties       map[string][]*focus.Party // likewise
 }
 
@@ -58,7 +58,7 @@ func New(config Config) (*Forwarder, error) {
 	}
 	return &Forwarder{
 		network: network, focus: focus.New(focus.Config{Network: network, Patience: -1, AsItComes: !config.Adaptive}),
-		sections: make(map[string]int), subscriptions: make(map[string][]*focus.Subscription),
+		sections: make(map[string]int), subscriptions: make(map[string]map[string][]*focus.Subscription),
 		parties: make(map[string][]*focus.Party),
 	}, nil
 }
@@ -96,22 +96,27 @@ func (f *Forwarder) Subscribe(ctx context.Context, room, party string, from []st
 				return "", err
 			}
 			f.mu.Lock()
-			f.subscriptions[room+"/"+party] = append(f.subscriptions[room+"/"+party], subscription)
+			if f.subscriptions[room+"/"+party] == nil {
+				f.subscriptions[room+"/"+party] = make(map[string][]*focus.Subscription)
+			}
+			f.subscriptions[room+"/"+party][name] = append(f.subscriptions[room+"/"+party][name], subscription)
 			f.mu.Unlock()
 		}
 	}
 	return answer(ctx, joined, offer)
 }
 
-// Choose has a subscriber get another layer of everything.
-func (f *Forwarder) Choose(room, party string, layer int) error {
+// Choose has a subscriber get other layers of publishers.
+func (f *Forwarder) Choose(room, party string, layers map[string]int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.subscriptions[room+"/"+party] == nil {
 		return fmt.Errorf("nobody called %s subscribes", party)
 	}
-	for _, subscription := range f.subscriptions[room+"/"+party] {
-		subscription.Wish(wish(layer))
+	for from, layer := range layers {
+		for _, subscription := range f.subscriptions[room+"/"+party][from] {
+			subscription.Wish(wish(layer))
+		}
 	}
 	return nil
 }
