@@ -35,6 +35,9 @@ type Config struct {
 	// nil plays a match.
 	Play func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round
 
+	// Seed is that of the first round, of all targets; each further has the next. 0 is
+	// another each time.
+	Seed uint64
 	// Stall is as in party.Config: for who looks whether such a generator is found out.
 	Stall time.Duration
 
@@ -62,7 +65,7 @@ func Run(ctx context.Context, c Config) error {
 		for number := 1; number <= c.Rounds; number++ {
 			for _, r := range of {
 				c.Now(done, all, s.Name+", "+r.Name())
-				round := c.play(ctx, s, r)
+				round := c.play(ctx, s, r, number)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -81,12 +84,15 @@ func Run(ctx context.Context, c Config) error {
 // they can be started.
 func (c Config) rivalsOf(s scenario.Scenario, versions map[string]string) (of []rival.Rival) {
 	for _, r := range c.Rivals {
-		if versions[r.Name()] != "" && (r.Name() == report.Ours || slices.Contains(s.Rivals, r.Name())) {
+		if versions[r.Name()] != "" && (r.Name() == report.Ours || r.Name() == report.Null && reflects(s) || slices.Contains(s.Rivals, r.Name())) {
 			of = append(of, r)
 		}
 	}
 	return of
 }
+
+// reflects: a scenario tells something of what passes on datagrams as they came.
+func reflects(s scenario.Scenario) bool { return s.Kind != scenario.Call && s.Layers <= 1 }
 
 // versions asks all rivals which they are. The error is that of one that is alone.
 func (c Config) versions(ctx context.Context) (map[string]string, error) {
@@ -106,16 +112,22 @@ func (c Config) versions(ctx context.Context) (map[string]string, error) {
 	return versions, nil
 }
 
-func (c Config) play(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {
+func (c Config) play(ctx context.Context, s scenario.Scenario, r rival.Rival, number int) report.Round {
 	if c.Play != nil {
 		return c.Play(ctx, s, r)
 	}
-	return c.round(ctx, s, r)
+	return c.round(ctx, s, r, number)
 }
 
 // round measures one server once.
-func (c Config) round(ctx context.Context, s scenario.Scenario, r rival.Rival) (result report.Round) {
+func (c Config) round(ctx context.Context, s scenario.Scenario, r rival.Rival, number int) (result report.Round) {
 	result = report.Round{Scenario: s.Name, Rival: r.Name(), Figures: report.Figures{}}
+	if c.Seed > 0 {
+		c.Seed += uint64(number) - 1
+	}
+	if s.Lose > 0 {
+		result.Seed = c.Seed
+	}
 	m := &match{config: c, scenario: s, result: &result}
 	err := m.enter(ctx, r)
 	if err == nil {

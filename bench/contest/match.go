@@ -20,6 +20,8 @@ const (
 	idle = 30
 	// entering is how long it may take until everybody receives.
 	entering = 90 * time.Second
+	// entry is how much longer for each subscriber.
+	entry = 50 * time.Millisecond
 	// tries are how often a server may try to keep up with a rate.
 	tries = 2
 	// refreshed: key frames come so often while parties come in.
@@ -43,14 +45,14 @@ type match struct {
 
 // enter starts a server and brings everybody in.
 func (m *match) enter(ctx context.Context, r rival.Rival) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, entering)
+	ctx, cancel := context.WithTimeout(ctx, entering+entry*time.Duration(m.scenario.Subscribers))
 	defer cancel()
 	s := m.scenario
 	if m.server, err = r.Start(ctx, m.config.PlaceOf(s), rival.Options{Tick: time.Duration(s.Tick), Lanes: s.Lanes}); err != nil {
 		return err
 	}
 	if m.load, err = party.New(party.Config{
-		Address: m.config.Address, Profile: s.Cipher.Profile(), Sample: s.Sample, Layers: s.Layers, Lose: s.Lose, Stall: m.config.Stall,
+		Address: m.config.Address, Profile: s.Cipher.Profile(), Sample: s.Sample, Layers: s.Layers, Lose: s.Lose, Stall: m.config.Stall, Seed: m.config.Seed,
 	}); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package contest
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"meshfocus/bench/party"
@@ -23,7 +24,7 @@ const (
 type look struct {
 	at          time.Time
 	counts      party.Counts
-	usage       rival.Usage
+	usage, own  rival.Usage // of the server, of ourselves
 	cores       rival.Core
 	overflows   uint64
 	allocations uint64
@@ -40,6 +41,9 @@ func (m *match) look(ctx context.Context) (l look, err error) {
 		return l, err
 	}
 	if l.usage, err = rival.UsageOf(m.server.PID()); err != nil {
+		return l, err
+	}
+	if l.own, err = rival.UsageOf(os.Getpid()); err != nil {
 		return l, err
 	}
 	l.counts, l.at = m.load.Counts(), time.Now()
@@ -134,6 +138,8 @@ func (m *match) note(s span) {
 	if m.alone > 0 {
 		f[report.MemoryKB] = float64(int64(s.then.usage.Memory)-int64(m.alone)) / 1000 / float64(m.scenario.Subscribers)
 	}
+	ours := s.then.own.User + s.then.own.System - s.before.own.User - s.before.own.System
+	f[report.GeneratorMicros] = micros(ours) / forwarded
 	f[report.LateMicros] = micros(s.counts.Lateness.Quantile(0.99))
 	r.Negotiated, f[report.Feedback] = m.last.Negotiated(), float64(s.counts.Told)/s.seconds
 	if s.counts.Feigned > 0 && f[report.Loss] <= scenario.MaxLoss { // else what was lost in truth comes again as well

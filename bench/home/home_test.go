@@ -59,7 +59,7 @@ func (i inside) Start(context.Context, rival.Place) (Place, error) {
 func measured(t *testing.T, target Target, s scenario.Scenario) (taken report.Round) {
 	t.Helper()
 	err := Run(t.Context(), Config{
-		Scenarios: []scenario.Scenario{s}, Targets: []Target{target}, Rounds: 1, Warm: 50 * time.Millisecond, Measure: 400 * time.Millisecond,
+		Scenarios: []scenario.Scenario{s}, Targets: []Target{target}, Rounds: 1, Seed: 7, Warm: 50 * time.Millisecond, Measure: 400 * time.Millisecond,
 		Now: func(int, int, string) {}, Say: t.Logf, Took: func(r report.Round) error { taken = r; return nil },
 	})
 	if err != nil {
@@ -86,7 +86,7 @@ func TestMessages_CountsWhatArrives(t *testing.T) {
 	if f[report.Sent] < 1 || f[report.Forwarded] != f[report.Sent] || f[report.Loss] != 0 || f[report.P50Micros] <= 0 || f[report.P999Micros] < f[report.P50Micros] {
 		t.Errorf("%+v", f)
 	}
-	if len(r.Spread) == 0 || len(r.Course["latency p99 ms"]) == 0 || r.Seed == 0 {
+	if len(r.Spread) == 0 || len(r.Course["latency p99 ms"]) == 0 || r.Seed != 7 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -3,7 +3,6 @@ package home
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -19,6 +18,8 @@ type Config struct {
 	Rounds    int
 	// Warm is how long messages are sent before those that are measured for Measure.
 	Warm, Measure time.Duration
+	// Seed is that of the first round, of all targets; each further has the next.
+	Seed uint64
 	// Place is where targets run: the command before theirs, and the folder for
 	// what they print.
 	Place rival.Place
@@ -53,7 +54,7 @@ func Run(ctx context.Context, c Config) (err error) {
 					continue
 				}
 				c.Now(done, all, s.Name+", "+h.name)
-				round := c.round(ctx, h, s)
+				round := c.round(ctx, h, s, c.Seed+uint64(number)-1)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -112,10 +113,10 @@ func (c Config) enter(ctx context.Context) (houses []*house, err error) {
 }
 
 // round measures one homeserver once.
-func (c Config) round(ctx context.Context, h *house, s scenario.Scenario) report.Round {
+func (c Config) round(ctx context.Context, h *house, s scenario.Scenario, seed uint64) report.Round {
 	r := report.Round{
 		At: time.Now().UTC().Format(time.RFC3339), Scenario: s.Name, Rival: h.name, Version: h.Version,
-		Seed: rand.Uint64(), Figures: report.Figures{},
+		Seed: seed, Figures: report.Figures{},
 	}
 	var err error
 	if s.Kind == scenario.Storm {

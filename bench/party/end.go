@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -120,8 +121,9 @@ func (e *End) intend(direction Direction, pictures int) {
 		}
 		return
 	}
+	chance := e.chance()
 	for layer := range max(e.load.config.Layers, 1) {
-		s := newSource(rand.Uint32(), layer, e.load.config.Layers)
+		s := newSource(chance.Uint32(), layer, e.load.config.Layers)
 		if faithful {
 			s.film = newFilm(e.Number, e.load.config.Codec, s.width, s.height, e.load.config.Seed)
 		}
@@ -129,7 +131,7 @@ func (e *End) intend(direction Direction, pictures int) {
 	}
 	first := e.sources[0]
 	if faithful { // before the picture: what layers say of themselves stands in the end
-		voice := newVoice(rand.Uint32())
+		voice := newVoice(chance.Uint32())
 		voice.from = e.Number
 		e.sources = append(e.sources, voice)
 		track := jsep.Track{Stream: e.Name, ID: e.VoiceID(), Sources: []jsep.Source{{SSRC: voice.ssrc}}}
@@ -137,6 +139,17 @@ func (e *End) intend(direction Direction, pictures int) {
 	}
 	track := jsep.Track{Stream: e.Name, ID: e.TrackID(), Sources: []jsep.Source{{SSRC: first.ssrc, RTX: first.again}}}
 	e.wish.Lines = append(e.wish.Lines, jsep.Line{Name: "picture", Kind: jsep.Video, Track: &track, SendOnly: true})
+}
+
+// chance is what the numbers of an End's streams are drawn from.
+func (e *End) chance() *rand.Rand {
+	seed := e.load.config.Seed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(e.Name)) // never fails
+	return rand.New(rand.NewPCG(seed, name.Sum64()))
 }
 
 // Layers says how many encodings a publisher sends, 0 of a subscriber.

@@ -25,6 +25,9 @@ const (
 	// where it matters what the loop takes. Latency does not hang on it.
 	round   = int64(time.Millisecond)
 	sampled = 4 * round
+	// each is the least of that for a socket: looking into one where nothing is takes
+	// less than 1 µs, so that a crowd leaves most of the core to what it is there for.
+	each = int64(4 * time.Microsecond)
 	// looked of so many packets one is opened, a power of two: what the sockets
 	// let through of a sample is opened all the same.
 	looked = 16
@@ -59,7 +62,8 @@ type Config struct {
 	// Stall has the loop stand still for so long, ten times a second: a generator that is
 	// not up to it, to see whether that is seen.
 	Stall time.Duration
-	// Seed decides about the sizes of frames.
+	// Seed decides about the sizes of frames and the numbers of streams, by which Lose
+	// goes: the same for the same names. 0 gives streams other numbers each time.
 	Seed uint64
 	// Clocks is how far that of publishers is ahead of ours, where it is another.
 	Clocks offset.Offset
@@ -78,6 +82,7 @@ type Load struct {
 
 	// owned by the loop
 	ends    []*End
+	senders []*End // of them those who publish: few, where receivers are a crowd
 	in      *inlet
 	out     outlet
 	arena   []byte
@@ -127,7 +132,12 @@ func (l *Load) add(name string, direction Direction, pictures int) (*End, error)
 	if err != nil {
 		return nil, fmt.Errorf("party %s: %w", name, err)
 	}
-	l.do(func() { l.ends = append(l.ends, e) })
+	l.do(func() {
+		l.ends = append(l.ends, e)
+		if len(e.sources) > 0 {
+			l.senders = append(l.senders, e)
+		}
+	})
 	return e, nil
 }
 
@@ -217,6 +227,7 @@ func (l *Load) Leave(e *End) (seen Seen, err error) {
 		}
 		found, seen = true, e.seen(unit.Instant(time.Now().UnixNano()))
 		l.ends = slices.Delete(l.ends, at, at+1)
+		l.senders = slices.DeleteFunc(l.senders, func(s *End) bool { return s == e })
 		if l.reading > at {
 			l.reading--
 		}
@@ -315,13 +326,13 @@ func (l *Load) round() int64 {
 	if l.config.Sample > 1 {
 		return sampled
 	}
-	return round
+	return max(round, each*int64(len(l.ends)))
 }
 
 // sendDue sends what is due and says when the next is.
 func (l *Load) sendDue(now int64) (next int64) {
 	next = now + round
-	for _, e := range l.ends {
+	for _, e := range l.senders {
 		for _, s := range e.sources {
 			if s.interval == 0 {
 				continue

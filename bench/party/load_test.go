@@ -2,8 +2,10 @@ package party_test
 
 import (
 	"context"
+	"errors"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"meshfocus/bench/party"
 	"meshfocus/bench/rival/door"
+	"meshfocus/bench/rival/null"
 	"meshfocus/bench/rival/ours"
 	"meshfocus/bench/rival/plain"
 	"meshfocus/focus/transport/srtp"
@@ -98,6 +101,84 @@ func measureForwarder(t *testing.T, forwarder closer, config party.Config) {
 	}
 	if every == 1 && c.Received > c.Expected {
 		t.Errorf("received %d, of %d by their numbers", c.Received, c.Expected)
+	}
+}
+
+// TestLoad_MeasuresWithoutAServer: datagrams that are passed on as they came.
+func TestLoad_MeasuresWithoutAServer(t *testing.T) {
+	t.Parallel()
+	here := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	reflector, err := null.New(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load, err := party.New(party.Config{Address: here, Profile: srtp.AES128GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(load.Close(), reflector.Close()) })
+	ann, err := load.Publisher("ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct(t, ann, func(own string) (string, error) { return reflector.Publish(t.Context(), "room", "ann", own) })
+	for _, name := range []string{"ben", "cleo"} {
+		end, err := load.Subscriber(name, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reflector.Subscribe(t.Context(), "room", name, []string{"nobody"}, 0, end.Address().String()); err == nil {
+			t.Error("it knows somebody who is not there")
+		}
+		direct(t, end, func(own string) (string, error) {
+			return reflector.Subscribe(t.Context(), "room", name, []string{"ann"}, 0, own)
+		})
+	}
+	if err := load.Connected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	load.Pace(200, 1)
+	until(t, load, func(c party.Counts) bool { return c.Streams == 2 && c.Received > 100 && c.Opened > 4 })
+	c := load.Counts()
+	if c.Broken > 0 || c.Received > 2*c.Sent || c.Latency.Quantile(0.5) <= 0 {
+		t.Errorf("%d broken; %d of %d, median latency %v", c.Broken, c.Received, 2*c.Sent, c.Latency.Quantile(0.5))
+	}
+}
+
+func TestLoad_NumbersStreamsBySeed(t *testing.T) {
+	t.Parallel()
+	numbers := func(seed uint64) string {
+		load, err := party.New(party.Config{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Profile: srtp.AES128GCM, Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer load.Close()
+		end, err := load.Publisher("ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		offer, err := end.Offer(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(offer, "a=ssrc")
+		line, _, _ := strings.Cut(after, "\r\n")
+		return line
+	}
+	if one, again, other := numbers(1), numbers(1), numbers(2); one == "" || one != again || one == other {
+		t.Errorf("%q and %q, with another seed %q", one, again, other)
+	}
+}
+
+// direct joins an End with what passes on.
+func direct(t *testing.T, end *party.End, by func(own string) (string, error)) {
+	t.Helper()
+	text, err := by(end.Address().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := end.Direct(netip.MustParseAddrPort(text)); err != nil {
+		t.Fatal(err)
 	}
 }
 

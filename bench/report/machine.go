@@ -14,6 +14,8 @@ type Machine struct {
 	// Began is when, in RFC 3339; Command the whole line.
 	Began   string `json:"began,omitempty"`
 	Command string `json:"command,omitempty"`
+	// Seed is what chance began with in the first round.
+	Seed uint64 `json:"seed,omitempty"`
 	// Program is the version of meshbench, Go that of its compiler.
 	Program string `json:"program,omitempty"`
 	Go      string `json:"go,omitempty"`
@@ -63,7 +65,11 @@ func (m Machine) Facts() (lines []string) {
 	if m.Program != "" {
 		program = "meshbench " + m.Program
 	}
-	say("%s", program, m.Began)
+	seed := ""
+	if m.Seed > 0 {
+		seed = fmt.Sprint("seed ", m.Seed)
+	}
+	say("%s", program, seed, m.Began)
 	say("%s", m.noise()...)
 	if m.Incomplete() != "" {
 		say("%s", m.Incomplete())

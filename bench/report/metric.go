@@ -55,14 +55,15 @@ const (
 	Limited       Metric = "limited"        // part of the requests that came too soon, as it said
 
 	// How the generator did, and what the servers' cores did besides.
-	LateMicros   Metric = "generator_late_p99_us"
-	Skipped      Metric = "generator_skipped"
-	GeneratorCPU Metric = "generator_cpu" // part of the time of its cores
-	Overflowed   Metric = "generator_overflowed"
-	GeneratorKB  Metric = "generator_kB" // resident, 1000 bytes, of one subscriber on the generator's side
-	Others       Metric = "core_others"
-	Steal        Metric = "core_steal"
-	Load         Metric = "machine_load" // processes that ran or waited to, over the last minute
+	LateMicros      Metric = "generator_late_p99_us"
+	GeneratorMicros Metric = "generator_cpu_us" // processor time of the generator, of a packet that subscribers got
+	Skipped         Metric = "generator_skipped"
+	GeneratorCPU    Metric = "generator_cpu" // part of the time of its cores
+	Overflowed      Metric = "generator_overflowed"
+	GeneratorKB     Metric = "generator_kB" // resident, 1000 bytes, of one subscriber on the generator's side
+	Others          Metric = "core_others"
+	Steal           Metric = "core_steal"
+	Load            Metric = "machine_load" // processes that ran or waited to, over the last minute
 )
 
 // Meaning says how a Metric is shown.
@@ -122,6 +123,7 @@ var meanings = []Meaning{
 	{Feedback, "feedback/s", 1, 0, Neither},
 	{Seconds, "measured s", 1, 1, Neither},
 	{LateMicros, "generator late p99 ms", 1e-3, 2, Neither},
+	{GeneratorMicros, "generator CPU µs/packet", 1, 2, Neither},
 	{Skipped, "generator skipped", 1, 0, Neither},
 	{GeneratorCPU, "generator's cores %", 100, 0, Neither},
 	{Overflowed, "generator overflowed", 1, 0, Neither},

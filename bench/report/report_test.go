@@ -282,3 +282,21 @@ func TestFigure_OfTwoIsTheirMean(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestCalibration_SaysWhatIsNotTheServers(t *testing.T) {
+	rounds := []Round{
+		{Scenario: "even", Rival: Ours, Number: 1, Figures: Figures{P50Micros: 460}},
+		{Scenario: "even", Rival: Null, Number: 1, Figures: Figures{P50Micros: 200, LateMicros: 50, GeneratorMicros: 1.5}},
+		{Scenario: "slow", Rival: Ours, Number: 1, Figures: Figures{P50Micros: 300}},
+		{Scenario: "slow", Rival: Null, Number: 1, Invalid: "late", Figures: Figures{P50Micros: 900}},
+	}
+	text := strings.Join(Calibration(rounds), "\n")
+	for _, want := range []string{"even: 0.20 ms of every p50", "late by 0.05 ms", "1.50 µs", "ours: 0.46 ms, 0.20 of it not its own"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "slow") {
+		t.Errorf("a round that does not count counts:\n%s", text)
+	}
+}

@@ -165,6 +165,7 @@ func (s Sheet) Print(w io.Writer) error {
 	if len(forwarded) > 0 {
 		fmt.Fprintln(&text)
 		printScenarios(&text, forwarded)
+		printCalibration(&text, forwarded)
 	}
 	for _, section := range others {
 		s.printSection(&text, section)

@@ -53,7 +53,7 @@ func plainForward(program, title string, arguments ...string) rival.Forward {
 }
 
 func newCheck() *cobra.Command {
-	q := comparison{own: "127.0.0.1", theirs: "127.0.0.1"}
+	q := comparison{own: loopback, theirs: loopback, seed: 1}
 	var most time.Duration
 	c := &cobra.Command{
 		Use: "check", Short: "See whether what is made worse on purpose is seen, and a generator that is not up to it found out",
@@ -80,8 +80,8 @@ Rounds that something else spoiled are measured again, for --at-most.`,
 }
 
 // seen is what a check has measured: rounds of all targets by turns, one with a
-// generator that stands still, and one with a wrong clock.
-type seen struct{ rounds, starved, astray []report.Round }
+// generator that stands still, one with a wrong clock, and one without a server.
+type seen struct{ rounds, starved, astray, null []report.Round }
 
 // check measures, and judges what it has seen.
 func (q comparison) check(ctx context.Context, w io.Writer, most time.Duration) error {
@@ -114,6 +114,9 @@ func (q comparison) check(ctx context.Context, w io.Writer, most time.Duration) 
 		return err
 	}
 	if all.astray, err = astray.rehearse(ctx, display, scenario.CheckClock, names[:1]); err != nil {
+		return err
+	}
+	if all.null, err = q.rehearse(ctx, display, scenario.Check, []string{report.Null}); err != nil {
 		return err
 	}
 	return all.judge(w)
@@ -191,6 +194,9 @@ func (s seen) judge(w io.Writer) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	for _, line := range report.Calibration(append(s.null, s.rounds...)) {
+		fmt.Fprintln(w, line)
 	}
 	if unseen > 0 {
 		return fmt.Errorf("%d of %d were not seen", unseen, asked)

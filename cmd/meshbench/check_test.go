@@ -34,13 +34,13 @@ func TestJudge_SeesWhatIsWorseAndByHowMuch(t *testing.T) {
 		seen seen
 		want string
 	}{
-		{"all", seen{rehearsed(1), found, astray}, ""},
-		{"nothing is worse", seen{rehearsed(0), found, astray}, "3 of 5"},
-		{"a tenth too much", seen{rehearsed(1.1), found, astray}, "3 of 5"},
-		{"no rounds", seen{nil, found, astray}, "3 of 5"},
-		{"a starved generator counts", seen{rehearsed(1), []report.Round{{}}, astray}, "1 of 5"},
-		{"the server was the limit", seen{rehearsed(1), []report.Round{{Invalid: "it ended"}}, astray}, "1 of 5"},
-		{"a wrong clock counts", seen{rehearsed(1), found, []report.Round{{}}}, "1 of 5"},
+		{"all", seen{rehearsed(1), found, astray, nil}, ""},
+		{"nothing is worse", seen{rehearsed(0), found, astray, nil}, "3 of 5"},
+		{"a tenth too much", seen{rehearsed(1.1), found, astray, nil}, "3 of 5"},
+		{"no rounds", seen{nil, found, astray, nil}, "3 of 5"},
+		{"a starved generator counts", seen{rehearsed(1), []report.Round{{}}, astray, nil}, "1 of 5"},
+		{"the server was the limit", seen{rehearsed(1), []report.Round{{Invalid: "it ended"}}, astray, nil}, "1 of 5"},
+		{"a wrong clock counts", seen{rehearsed(1), found, []report.Round{{}}, nil}, "1 of 5"},
 		{"nothing else was measured", seen{rounds: rehearsed(1)}, "2 of 5"},
 	} {
 		var out strings.Builder

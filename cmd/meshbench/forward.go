@@ -5,11 +5,13 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"meshfocus/bench/rival/door"
+	"meshfocus/bench/rival/null"
 	"meshfocus/bench/rival/ours"
 	"meshfocus/bench/rival/plain"
 )
@@ -75,4 +77,20 @@ func newPlain() *cobra.Command {
 	c.Flags().Float64Var(&by.Drop, "drop", 0, "part of the packets that are passed on to nobody")
 	c.Flags().DurationVar(&by.Burn, "burn", 0, "processor time spent for nothing on each packet that leaves")
 	return c
+}
+
+// newNull is what passes on datagrams and is no server.
+func newNull() *cobra.Command {
+	b := &behind{}
+	return b.command("null", "Pass datagrams on, likewise: what is measured of it is no server's", func(ctx context.Context) error {
+		address, err := netip.ParseAddrPort(b.listen)
+		if err != nil {
+			return err
+		}
+		reflector, err := null.New(address.Addr())
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.serve(ctx, reflector), reflector.Close())
+	})
 }

@@ -23,7 +23,7 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 		key := [2]string{s.Name, r.Name()}
 		seeds[key]++
 		return call.Run(ctx, call.Config{
-			Scenario: s, Rival: r, Place: config.PlaceOf(s), Address: config.Address, Warm: config.Warm, Measure: config.Measure, Seed: seeds[key], Clocks: q.clocks,
+			Scenario: s, Rival: r, Place: config.PlaceOf(s), Address: config.Address, Warm: config.Warm, Measure: config.Measure, Seed: q.seed + seeds[key] - 1, Clocks: q.clocks,
 		})
 	}
 	return func(ctx context.Context, l *ledger) error {

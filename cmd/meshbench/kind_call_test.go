@@ -18,17 +18,17 @@ func TestRun_MeasuresACall(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := run(t.Context(), []string{
-		"run", tiny, "--targets", "ours", "--rounds", "1", "--warm", "100ms", "--measure", "500ms", "--folder", folder, "--out", out,
+		"run", tiny, "--targets", "ours", "--rounds", "1", "--warm", "100ms", "--measure", "500ms", "--folder", folder, "--out", out, "--seed", "7",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rounds, err := openRounds(out)
-	if err != nil || len(rounds) != 1 {
+	machines, rounds, err := openRounds(out)
+	if err != nil || len(rounds) != 1 || machines[0].Seed != 7 {
 		t.Fatalf("%v, %v", rounds, err)
 	}
 	r := rounds[0]
-	if r.Invalid != "" && !strings.HasPrefix(r.Invalid, "the generator") || r.Kind != "call" || r.Seed != 1 || r.Figures[report.FirstFrameMillis] <= 0 {
+	if r.Invalid != "" && !strings.HasPrefix(r.Invalid, "the generator") || r.Kind != "call" || r.Seed != 7 || r.Figures[report.FirstFrameMillis] <= 0 {
 		t.Errorf("%+v", r)
 	}
 	if err := os.WriteFile(tiny, []byte(text+"codec: theora\n"), 0o600); err != nil {

@@ -87,7 +87,7 @@ func (q comparison) places(c *contest.Config) (err error) {
 		}
 		c.Cores = append(c.Cores, core)
 	}
-	c.Rounds, c.Warm, c.Measure, c.Stall = q.rounds, q.warm, q.measure, q.stall
+	c.Rounds, c.Warm, c.Measure, c.Seed, c.Stall = q.rounds, q.warm, q.measure, q.seed, q.stall
 	return nil
 }
 
@@ -110,6 +110,7 @@ func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error
 		rival.LiveKit{Program: q.liveKit},
 		rival.Janus{Program: q.janus, Modules: q.modules, Libraries: q.library, Loops: q.loops},
 		plainForward(program, unworsened),
+		rival.Null{Forward: rival.Forward{Title: report.Null, Program: program, Verb: "null"}},
 	}, given...)
 	for _, w := range worsened {
 		all = append(all, plainForward(program, w.target, w.arguments...))
@@ -117,7 +118,7 @@ func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error
 	for _, name := range names {
 		at := slices.IndexFunc(all, func(r rival.Rival) bool { return r.Name() == name })
 		if at < 0 {
-			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus and pion, and whip with --whip URL and --whep URL", name)
+			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus, pion and null, and whip with --whip URL and --whep URL", name)
 		}
 		chosen = append(chosen, all[at])
 	}

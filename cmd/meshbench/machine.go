@@ -19,7 +19,7 @@ import (
 // What this system does not tell is left out.
 func machineOf(q comparison, scenarios []scenario.Scenario) report.Machine {
 	m := report.Machine{
-		Machine: q.machine, Place: q.place, Began: time.Now().UTC().Format(time.RFC3339), Command: commandLine(os.Args),
+		Machine: q.machine, Place: q.place, Began: time.Now().UTC().Format(time.RFC3339), Command: commandLine(os.Args), Seed: q.seed,
 		Program: built(), Go: runtime.Version(), Kernel: kernel(), Cores: cores(), Load: load(),
 	}
 	if m.Machine == "" {

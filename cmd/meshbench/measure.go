@@ -28,6 +28,7 @@ type comparison struct {
 	whip                             whip
 	mayLoad                          string
 	rounds, loops                    int
+	seed                             uint64
 	warm, measure                    time.Duration
 	// What check has to find out: a generator that stands still, clocks that are wrong.
 	stall  time.Duration
@@ -63,6 +64,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
+	flags.Uint64Var(&q.seed, "seed", 1, "what chance begins with in the first round, alike for all targets; each further round has the next")
 	flags.StringVar(&q.cores, "cores", "", "cores that servers are bound to, with commas: the first, or all in scenarios that ask for it")
 	flags.StringVar(&q.prefix, "prefix", "", "command that starts a server in its place, such as \"ip netns exec a\"")
 	flags.StringVar(&q.own, "address", loopback, "IPv4 address of the parties")
