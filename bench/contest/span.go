@@ -18,6 +18,9 @@ const (
 	unsent = 0.0001
 	// late is how far behind a generator's bursts may be that still looks even.
 	late = 5 * time.Millisecond
+	// crowded is how much of the servers' cores others may have had while a server lost
+	// packets: from a third on nobody can tell whose fault that was.
+	crowded = 1.0 / 3
 )
 
 // look is what counters say at an instant.
@@ -57,7 +60,7 @@ type span struct {
 	before, then look
 	copies       uint64 // subscribers of each publisher
 	sample       uint64
-	cores        int
+	cores        int // that a local server was bound to, 0 if to none
 	layers       int
 }
 
@@ -72,9 +75,13 @@ func (m *match) watch(ctx context.Context, d time.Duration) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
+	cores := len(m.config.coresOf(m.scenario))
+	if m.server.PID() == 0 {
+		cores = 0
+	}
 	return span{
 		seconds: then.at.Sub(before.at).Seconds(), counts: then.counts.Since(before.counts), before: before, then: then,
-		copies: uint64(m.scenario.Subscribers), sample: uint64(max(m.scenario.Sample, 1)), cores: len(m.config.coresOf(m.scenario)), layers: m.scenario.Layers,
+		copies: uint64(m.scenario.Subscribers), sample: uint64(max(m.scenario.Sample, 1)), cores: cores, layers: m.scenario.Layers,
 	}, nil
 }
 
@@ -114,19 +121,36 @@ func (s span) fault() error {
 	case s.counts.Broken > s.counts.Opened/100:
 		return fmt.Errorf("%d of %d packets could not be read", s.counts.Broken, s.counts.Opened)
 	}
+	if others, _ := s.noise(); others > crowded && s.loss() > scenario.MaxLoss {
+		return fmt.Errorf("others had %.0f %% of the servers' cores, and %.1f %% was lost", 100*others, 100*s.loss())
+	}
 	return nil
+}
+
+// used is what the server took.
+func (s span) used() (user, system time.Duration) {
+	return s.then.usage.User - s.before.usage.User, s.then.usage.System - s.before.usage.System
+}
+
+// noise is which part of the cores that the server was bound to other programs had, and
+// which the hypervisor gave to others.
+func (s span) noise() (others, steal float64) {
+	if s.cores == 0 {
+		return 0, 0
+	}
+	whole := s.seconds * float64(s.cores)
+	user, system := s.used()
+	idle, stolen := s.then.cores.Idle-s.before.cores.Idle, s.then.cores.Steal-s.before.cores.Steal
+	return max(1-(idle+stolen+user+system).Seconds()/whole, 0), stolen.Seconds() / whole
 }
 
 // note writes a span down.
 func (m *match) note(s span) {
 	r, f := m.result, m.result.Figures
 	forwarded := float64(max(s.forwarded(), 1))
-	used := func(of func(rival.Usage) time.Duration) time.Duration { return of(s.then.usage) - of(s.before.usage) }
-	user := used(func(u rival.Usage) time.Duration { return u.User })
-	system := used(func(u rival.Usage) time.Duration { return u.System })
+	user, system := s.used()
 	f[report.Seconds], f[report.Sent], f[report.Forwarded], f[report.Loss] = s.seconds, float64(s.counts.Sent), float64(s.forwarded()), s.loss()
-	local := m.server.PID() != 0
-	if local {
+	if m.server.PID() != 0 {
 		f[report.UserMicros], f[report.SystemMicros] = micros(user)/forwarded, micros(system)/forwarded
 		f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
 	}
@@ -146,11 +170,8 @@ func (m *match) note(s span) {
 		f[report.Repaired] = float64(s.counts.Repaired) / float64(s.counts.Feigned)
 	}
 	f[report.Skipped], f[report.Overflowed] = float64(s.counts.Skipped), float64(s.then.overflows-s.before.overflows)
-	if s.cores > 0 && local {
-		whole := s.seconds * float64(s.cores)
-		idle, steal := s.then.cores.Idle-s.before.cores.Idle, s.then.cores.Steal-s.before.cores.Steal
-		f[report.Others] = max(1-(idle+steal+user+system).Seconds()/whole, 0)
-		f[report.Steal] = steal.Seconds() / whole
+	if s.cores > 0 {
+		f[report.Others], f[report.Steal] = s.noise()
 	}
 }
 
