@@ -84,11 +84,16 @@ func Run(ctx context.Context, c Config) error {
 // they can be started.
 func (c Config) rivalsOf(s scenario.Scenario, versions map[string]string) (of []rival.Rival) {
 	for _, r := range c.Rivals {
-		if versions[r.Name()] != "" && (r.Name() == report.Ours || r.Name() == report.Null && reflects(s) || slices.Contains(s.Rivals, r.Name())) {
+		if versions[r.Name()] != "" && Suits(s, r.Name()) {
 			of = append(of, r)
 		}
 	}
 	return of
+}
+
+// Suits reports whether a scenario can be measured of a target, or tells something of it.
+func Suits(s scenario.Scenario, target string) bool {
+	return target == report.Ours || target == report.Null && reflects(s) || slices.Contains(s.Rivals, target)
 }
 
 // reflects: a scenario tells something of what passes on datagrams as they came.

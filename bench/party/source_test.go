@@ -153,14 +153,17 @@ func TestMaximum_ReadsAsItWasWritten(t *testing.T) {
 	}
 }
 
+// TestLayered_OffersLayers of the picture, and leaves the sound its source.
 func TestLayered_OffersLayers(t *testing.T) {
-	sources := []*source{newSource(1, 0, 2), newSource(2, 1, 2)}
-	got := layered("m=video\r\na=ssrc:1 cname:x\r\na=mid:0\r\n", sources)
-	if want := "m=video\r\na=mid:0\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send h;f\r\n"; got != want {
+	sources := []*source{newSource(1, 0, 2), newSource(2, 1, 2), newVoice(3)}
+	const sound = "v=0\r\nm=audio\r\na=ssrc:3 cname:x\r\n"
+	got := layered(sound+"m=video\r\na=ssrc-group:FID 1 4\r\na=ssrc:1 cname:x\r\na=mid:0\r\n", sources)
+	if want := sound + "m=video\r\na=mid:0\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send h;f\r\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if one := layered("as it is", sources[:1]); one != "as it is" {
-		t.Errorf("of one layer %q", one)
+	const one = "m=video\r\na=ssrc:1 cname:x\r\n"
+	if got := layered(one, []*source{newSource(1, 0, 1), newVoice(3)}); got != one {
+		t.Errorf("of one layer %q", got)
 	}
 }
 

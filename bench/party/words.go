@@ -154,14 +154,17 @@ func numbersOf(section jsep.Section, types jsep.PayloadTypes) numbers {
 	return n
 }
 
-// layered makes an offer one of several layers, if there are (RFC 8853): sources
-// are not named then, as in Chromium's, but known by the rids on their packets.
+// layered makes an offer one of several layers, if there are (RFC 8853): their sources
+// are not named then, as in Chromium's, but known by the rids on their packets. The
+// picture is what the offer ends with; of what stands before it, a sound, the source
+// stays named: packets without a rid are nothing to some servers otherwise.
 func layered(offer string, sources []*source) string {
-	if len(sources) < 2 || sources[0].rid == "" {
+	at := strings.LastIndex(offer, "m=video")
+	if len(sources) < 2 || sources[0].rid == "" || at < 0 {
 		return offer
 	}
-	var kept []string
-	for line := range strings.SplitSeq(strings.TrimSuffix(offer, "\r\n"), "\r\n") {
+	kept := []string{offer[:at]}
+	for line := range strings.Lines(offer[at:]) {
 		if !strings.HasPrefix(line, "a=ssrc") {
 			kept = append(kept, line)
 		}
@@ -172,8 +175,8 @@ func layered(offer string, sources []*source) string {
 			continue
 		}
 		rids = append(rids, s.rid)
-		kept = append(kept, "a=rid:"+s.rid+" send")
+		kept = append(kept, "a=rid:"+s.rid+" send\r\n")
 	}
-	kept = append(kept, "a=simulcast:send "+strings.Join(rids, ";"), "")
-	return strings.Join(kept, "\r\n")
+	kept = append(kept, "a=simulcast:send "+strings.Join(rids, ";")+"\r\n")
+	return strings.Join(kept, "")
 }

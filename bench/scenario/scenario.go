@@ -48,7 +48,7 @@ type Scenario struct {
 	Says      string `yaml:"says"`
 	StandsFor string `yaml:"stands-for"`
 	Kind      Kind   `yaml:"kind"`
-	// Rivals are whom to measure besides ours, where nobody is named.
+	// Rivals are the targets besides ours that it is for.
 	Rivals []string `yaml:"rivals"`
 
 	Publishers  int `yaml:"publishers"`

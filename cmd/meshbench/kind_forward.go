@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -64,8 +65,40 @@ func (q comparison) contest(scenarios []scenario.Scenario) (c contest.Config, fa
 	if c.Rivals, err = q.choose(c.Rivals); err != nil {
 		return c, nil, err
 	}
+	if err = q.suits(os.Stderr, c.Scenarios); err != nil {
+		return c, nil, err
+	}
 	err = q.places(&c)
 	return c, fault, err
+}
+
+// suits says in a line for each scenario which of the targets that were named it is not
+// for. That it is for none of them is an error, unless nobody named the scenario.
+func (q comparison) suits(w io.Writer, scenarios []scenario.Scenario) error {
+	named := q.targets()
+	for _, s := range scenarios {
+		not := slices.DeleteFunc(slices.Clone(named), func(target string) bool { return contest.Suits(s, target) })
+		if len(not) == 0 {
+			continue
+		}
+		if len(not) == len(named) && q.cases != "" {
+			return fmt.Errorf("%s is not for %s: it is for %s", s.Name, strings.Join(not, ", "), strings.Join(audience(s), ", "))
+		}
+		if _, err := fmt.Fprintf(w, "%s is not for %s\n", s.Name, strings.Join(not, ", ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// audience is whom a scenario is for.
+func audience(s scenario.Scenario) (targets []string) {
+	for _, target := range append([]string{report.Ours, report.Null}, s.Rivals...) {
+		if target != "whip" && contest.Suits(s, target) {
+			targets = append(targets, target)
+		}
+	}
+	return targets
 }
 
 // places fills in where things run and for how long.

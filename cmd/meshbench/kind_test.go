@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"meshfocus/bench/report"
+	"meshfocus/bench/scenario"
 )
 
 // TestRun_MeasuresMeshAndHomeserver in scenarios as small as can be.
@@ -50,6 +51,25 @@ func TestRun_AsksTwiceBeforeItLoadsWhatIsFar(t *testing.T) {
 		}
 		if _, err := os.Stat(out); err == nil {
 			t.Errorf("%v: something was written", arguments)
+		}
+	}
+}
+
+// TestSuits_NamesWhatIsLeftOut: a scenario that is for some of those who were named, or
+// that nobody named.
+func TestSuits_NamesWhatIsLeftOut(t *testing.T) {
+	book, err := scenario.Find("core")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []comparison{{rivals: "ours,janus", cases: "core"}, {rivals: "janus"}, {}, {rivals: "ours,null,livekit", cases: "core"}} {
+		want := ""
+		if strings.Contains(q.rivals, "janus") {
+			want = "core is not for janus\n"
+		}
+		var said strings.Builder
+		if err := q.suits(&said, []scenario.Scenario{book.Scenario}); err != nil || said.String() != want {
+			t.Errorf("%+v: %q, %v", q, said.String(), err)
 		}
 	}
 }

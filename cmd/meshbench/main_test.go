@@ -64,6 +64,7 @@ func TestRun_SaysWhatIsWrong(t *testing.T) {
 		"no scenario \"odd\"":  {"run", "odd"},
 		"no target \"theirs\"": {"run", "--targets", "theirs"},
 		"core \"first\"":       {"run", "-cores", "first"},
+		"core is not for janus, pion: it is for ours, null, livekit": {"run", "core", "--targets", "janus,pion"},
 		"no such file":         {"report", filepath.Join(t.TempDir(), "none")},
 		"say which files":      {"report"},
 		"is no rate":           {"plan", "--up", "fast"},
