@@ -22,6 +22,10 @@ const (
 	entering = 90 * time.Second
 	// entry is how much longer for each subscriber.
 	entry = 50 * time.Millisecond
+	// together are as many as may be connecting at once. Signalling is quicker than
+	// handshakes: those of a whole crowd would wait for each other until they are given
+	// up, and those who are in would not be asked for their consent meanwhile.
+	together = 32
 	// tries are how often a server may try to keep up with a rate.
 	tries = 2
 	// refreshed: key frames come so often while parties come in.
@@ -105,23 +109,16 @@ func (m *match) publish(ctx context.Context) (publishers []*party.End, err error
 
 // subscribe brings the subscribers in and waits until all of them receive.
 func (m *match) subscribe(ctx context.Context, publishers []*party.End) error {
-	for i := range m.scenario.Subscribers {
-		end, err := m.load.Subscriber(fmt.Sprintf("subscriber%d", i), m.scenario.Publishers)
-		if err != nil {
-			return err
-		}
-		end.Layer = m.scenario.Layer(i)
-		if err := m.server.Subscribe(ctx, end, publishers); err != nil {
-			return err
-		}
-		m.last = end
-	}
-	if err := m.load.Connected(ctx); err != nil {
+	begun := time.Now()
+	if err := m.connect(ctx, publishers); err != nil {
 		return err
 	}
 	for {
 		streams := m.load.Counts().Streams
 		if streams >= m.scenario.Streams() {
+			if m.scenario.Kind == scenario.Memory {
+				m.result.Figures[report.EnterSeconds] = time.Since(begun).Seconds()
+			}
 			return m.load.Sample()
 		}
 		if ctx.Err() != nil {
@@ -130,6 +127,30 @@ func (m *match) subscribe(ctx context.Context, publishers []*party.End) error {
 		m.load.Refresh()
 		wait(ctx, refreshed)
 	}
+}
+
+// connect brings the subscribers in, so many at a time, and waits until all of them
+// are connected.
+func (m *match) connect(ctx context.Context, publishers []*party.End) error {
+	var coming []*party.End // at most together
+	for i := range m.scenario.Subscribers {
+		if len(coming) == together {
+			if err := coming[0].Connected(ctx); err != nil {
+				return fmt.Errorf("when %d had come: %w", i, err)
+			}
+			coming = coming[1:]
+		}
+		end, err := m.load.Subscriber(fmt.Sprintf("subscriber%d", i), m.scenario.Publishers)
+		if err != nil {
+			return err
+		}
+		end.Layer = m.scenario.Layer(i)
+		if err := m.server.Subscribe(ctx, end, publishers); err != nil {
+			return err
+		}
+		coming, m.last = append(coming, end), end
+	}
+	return m.load.Connected(ctx)
 }
 
 // cost measures at the scenario's rate.

@@ -53,7 +53,6 @@ func (e *End) change(by func(*wire)) {
 
 // listen hears what the link has to say.
 func (e *End) listen() {
-	connected := false
 	for event := range e.link.Events() {
 		switch event := event.(type) {
 		case link.CandidateFound:
@@ -65,14 +64,24 @@ func (e *End) listen() {
 		case link.Secured:
 			e.secure(event)
 		case link.StateChanged:
-			if event.State == link.StateConnected && !connected {
-				connected = true
-				close(e.ready)
-			}
-			if event.State == link.StateFailed || event.State == link.StateDisconnected {
-				e.fail(fmt.Errorf("%w: is %s: %w", ErrConnect, event.State, errorOr(event.Err)))
-			}
+			e.changed(event)
 		}
+	}
+}
+
+// changed takes a new state. Some seconds of silence are no end: checks go on, and where
+// a crowd comes in their answers may be late. Without any for as long as consent lasts it
+// has failed (RFC 7675 section 5.1).
+func (e *End) changed(to link.StateChanged) {
+	switch to.State {
+	case link.StateConnected:
+		select {
+		case <-e.ready: // before
+		default:
+			close(e.ready)
+		}
+	case link.StateFailed:
+		e.fail(fmt.Errorf("%w: is %s: %w", ErrConnect, to.State, errorOr(to.Err)))
 	}
 }
 

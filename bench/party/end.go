@@ -255,12 +255,20 @@ func (e *End) Negotiated() string {
 	return ""
 }
 
-// Connected waits until media can flow.
+// Connected waits until media can flow. The error is ErrConnect, also of a connection
+// that was there and has failed since.
 func (e *End) Connected(ctx context.Context) error {
+	select {
+	case err := <-e.failed:
+		e.fail(err) // for who asks next
+		return fmt.Errorf("%w: %s: %w", ErrConnect, e.Name, err)
+	default:
+	}
 	select {
 	case <-e.ready:
 		return nil
 	case err := <-e.failed:
+		e.fail(err)
 		return fmt.Errorf("%w: %s: %w", ErrConnect, e.Name, err)
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %s is %s: %w", ErrConnect, e.Name, e.link.State(), ctx.Err())

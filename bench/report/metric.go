@@ -24,6 +24,7 @@ const (
 	PerSecond    Metric = "packets_per_second" // the most that arrive without loss
 	Repaired     Metric = "repaired"           // part of what was asked for that came again
 	Feedback     Metric = "feedback_per_second"
+	EnterSeconds Metric = "entered_s" // of a crowd, from the first asking until all of it receive
 
 	// Latency, one way, of whatever a scenario sends: packets, messages.
 	P50Micros  Metric = "p50_us"
@@ -118,6 +119,7 @@ var meanings = []Meaning{
 	{HomeMB, "homeserver MB", 1, 0, Less},
 	{Limited, "refused as too soon %", 100, 1, Less},
 	{Allocations, "allocations/packet", 1, 3, Less},
+	{EnterSeconds, "all in s", 1, 1, Neither}, // handshakes are the generator's work as well
 	{Sent, "sent", 1, 0, Neither},
 	{Forwarded, "forwarded", 1, 0, Neither},
 	{Feedback, "feedback/s", 1, 0, Neither},
