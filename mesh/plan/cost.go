@@ -18,7 +18,7 @@ type Cost struct {
 // all packets, as measured: docs/benchmarks.md, "12.5 k/s" and "100 k/s, even". In
 // between it goes by the logarithm, since the more come the more leave together.
 const (
-	lowRate, lowMicros   = 12_500, 10.4
+	lowRate, lowMicros   = 12_500, 9.84
 	highRate, highMicros = 100_000, 3.34
 	// perSubscriber is what a subscriber of a picture and a voice takes: 220 kB with
 	// a connection of its own (docs/benchmarks.md), and perTrack what each further track does.
