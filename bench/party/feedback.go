@@ -36,7 +36,7 @@ func (l *Load) tell(e *End, now unit.Instant) {
 	}
 	own := e.sinks[0].ssrc + 1 // nobody else's on this connection
 	if e.arrivals != nil && !now.Before(max(e.arrivals.Next(), e.telling)) {
-		l.say(e, w, e.arrivals.Append(e.begin(w, own), own, e.sinks[0].ssrc, now))
+		l.say(e, w, e.arrivals.Append(e.begin(w, own, e.sinks[0], now), own, e.sinks[0].ssrc, now))
 	}
 	if e.view != nil {
 		l.wantKeys(e, w, own, now)
@@ -50,7 +50,7 @@ func (l *Load) tell(e *End, now unit.Instant) {
 		}
 		if l.wanted = s.missing.Due(l.wanted[:0], 0, now); len(l.wanted) > 0 {
 			l.counts.Asked += uint64(len(l.wanted))
-			l.say(e, w, feedback.AppendNack(e.begin(w, own), own, s.ssrc, l.wanted))
+			l.say(e, w, feedback.AppendNack(e.begin(w, own, s, now), own, s.ssrc, l.wanted))
 		}
 	}
 }
@@ -63,12 +63,14 @@ func spread(first bool, interval time.Duration) time.Duration {
 	return interval
 }
 
-// begin begins a datagram, with an empty report if it has to be compound.
-func (e *End) begin(w *wire, own uint32) []byte {
+// begin begins a datagram about a stream, with a report of that stream if it has to be
+// compound (RFC 3550 section 6.1): by its first block Janus finds whom the rest is for
+// (janus_rtcp_get_receiver_ssrc), and passes on nothing of which it does not know that.
+func (e *End) begin(w *wire, own uint32, s *sink, now unit.Instant) []byte {
 	if w.reduced {
 		return e.rtcp[:0]
 	}
-	return feedback.AppendReceiverReport(e.rtcp[:0], own)
+	return feedback.AppendReceiverReport(e.rtcp[:0], own, s.report(e.every, now))
 }
 
 // report writes sender reports of a publisher, and receiver reports of a

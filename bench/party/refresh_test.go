@@ -1,9 +1,11 @@
 package party
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"meshfocus/focus/feedback"
 	"meshfocus/internal/unit"
 )
 
@@ -26,5 +28,22 @@ func TestEnd_DoesNotHearWishesThatComeTooSoon(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestEnd_BeginsWithAReportOfTheStreamConcerned where RTCP has to be compound, and with
+// nothing elsewhere.
+func TestEnd_BeginsWithAReportOfTheStreamConcerned(t *testing.T) {
+	e, now := &End{}, unit.Instant(time.Hour)
+	e.sink(1)
+	second := e.sink(2)
+	second.receiver.Arrived(7, 0, now)
+	compound := feedback.Read(feedback.AppendPictureLoss(e.begin(&wire{}, 9, second, now), 9, 2))
+	report, _ := compound.Next()
+	if reports := slices.Collect(report.Reports()); report.Kind != feedback.ReceiverReport || len(reports) != 1 || reports[0].SSRC != 2 {
+		t.Errorf("it begins with %v: %+v", report.Kind, reports)
+	}
+	if begun := e.begin(&wire{reduced: true}, 9, second, now); len(begun) != 0 {
+		t.Errorf("reduced, it begins with %d bytes", len(begun))
 	}
 }

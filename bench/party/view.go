@@ -188,7 +188,7 @@ func (s *screen) near(timestamp uint32) bool {
 func (l *Load) wantKeys(e *End, w *wire, own uint32, now unit.Instant) {
 	for _, p := range e.view.pictures {
 		if p.WantsKey(now) {
-			l.say(e, w, feedback.AppendPictureLoss(e.begin(w, own), own, p.ssrc))
+			l.say(e, w, feedback.AppendPictureLoss(e.begin(w, own, e.sink(p.ssrc), now), own, p.ssrc))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -143,6 +144,12 @@ func (j Janus) Start(ctx context.Context, place Place, options Options) (Server,
 	return s, nil
 }
 
+// errNoFeed: a publisher is not there, or not yet. noFeed is what the videoroom calls it
+// (JANUS_VIDEOROOM_ERROR_NO_SUCH_FEED).
+var errNoFeed = fmt.Errorf("%w: janus", ErrRefused)
+
+const noFeed = 428
+
 // janusRoom is the number of the room that all meet in.
 const janusRoom = 1
 
@@ -173,6 +180,7 @@ type janusMessage struct {
 	Plugin struct {
 		Data struct {
 			Error string `json:"error"`
+			Code  int    `json:"error_code"`
 		} `json:"data"`
 	} `json:"plugindata"`
 	JSEP *janusDescription `json:"jsep"`
@@ -209,6 +217,10 @@ func (j *janus) Subscribe(ctx context.Context, end *party.End, from []*party.End
 	}
 	body := map[string]any{"request": "join", "room": janusRoom, "ptype": "subscriber", "streams": streams}
 	offer, err := j.tell(ctx, handle, body, nil)
+	for errors.Is(err, errNoFeed) && ctx.Err() == nil { // its handshake with the publisher ends a little after ours
+		time.Sleep(time.Millisecond)
+		offer, err = j.tell(ctx, handle, body, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -276,7 +288,10 @@ func (j *janus) tell(ctx context.Context, handle uint64, body map[string]any, js
 		message["jsep"] = jsep
 	}
 	event, err := j.ask(ctx, message, "event")
-	if err == nil && event.Plugin.Data.Error != "" {
+	switch {
+	case err == nil && event.Plugin.Data.Code == noFeed:
+		err = fmt.Errorf("%w: %s", errNoFeed, event.Plugin.Data.Error)
+	case err == nil && event.Plugin.Data.Error != "":
 		err = fmt.Errorf("%w: janus: %s", ErrRefused, event.Plugin.Data.Error)
 	}
 	if err != nil || event.JSEP == nil {
