@@ -10,11 +10,11 @@ import (
 // alike; beside a picture that fills the window the others are a strip.
 const chosen = 4
 
-// priorities says how much a party's pictures matter to it, in the order of its
-// shares: where not all fit, those that matter more are good first (allocate.Priority).
+// priorities appends to all how much a party's pictures matter to it, in the order of
+// its shares: where not all fit, those that matter more are good first (allocate.Priority).
 // What is read comes first, then who speaks, then what the party has chosen to see
 // large. A wish tells no more than a size, so it is by that.
-func priorities(shares []*share, speaker string) []allocate.Priority {
+func priorities(all []allocate.Priority, shares []*share, speaker string) []allocate.Priority {
 	largest, next := 0, 0
 	for _, sh := range shares {
 		switch area := sh.place(); {
@@ -25,17 +25,16 @@ func priorities(shares []*share, speaker string) []allocate.Priority {
 		}
 	}
 	pinned := next > 0 && largest >= chosen*next
-	all := make([]allocate.Priority, len(shares))
-	for i, sh := range shares {
+	for _, sh := range shares {
 		switch {
 		case sh.of.Screen:
-			all[i] = allocate.Screen
+			all = append(all, allocate.Screen)
 		case sh.of.Owner == speaker:
-			all[i] = allocate.Speaker
+			all = append(all, allocate.Speaker)
 		case pinned && sh.place() == largest:
-			all[i] = allocate.Pinned
+			all = append(all, allocate.Pinned)
 		default:
-			all[i] = allocate.Visible
+			all = append(all, allocate.Visible)
 		}
 	}
 	return all

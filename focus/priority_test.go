@@ -32,8 +32,26 @@ func TestPriorities(t *testing.T) {
 		{"sizes that nobody told", []*share{shown("a", 0, 0), shown("b", 0, 0)}, "", []allocate.Priority{visible, visible}},
 		{"nothing", nil, "a", nil},
 	} {
-		if got := priorities(c.shares, c.speaker); !slices.Equal(got, c.want) {
+		if got := priorities(nil, c.shares, c.speaker); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
+	}
+}
+
+// A session looks at everybody's shares ten times a second.
+func TestPriorities_AllocateNothing(t *testing.T) {
+	r, key := newRoster(), Key{"a", "camera"}
+	for _, party := range []string{"a", "b"} {
+		if _, err := r.join(party); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.tracks[key] = &publication{Track: Track{Key: key, Owner: "a"}}
+	if _, err := r.subscribe("b", key, Wish{}); err != nil {
+		t.Fatal(err)
+	}
+	matter := make([]allocate.Priority, 0, 1)
+	if n := testing.AllocsPerRun(100, func() { matter = priorities(matter[:0], r.shares("b"), "a") }); n > 0 || len(matter) != 1 {
+		t.Errorf("%v allocations for %v", n, matter)
 	}
 }

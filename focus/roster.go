@@ -19,7 +19,8 @@ type roster struct {
 // member is one party.
 type member struct {
 	shares map[Key]*share
-	lines  uint64 // that were ever named
+	asked  []*share // the same, in the order in which it asked; another slice once one is gone
+	lines  uint64   // that were ever named
 	hears  map[ear]bool
 	// remarks are what is said of its streams, as it calls them.
 	remarks map[string]Remark
@@ -37,7 +38,6 @@ type publication struct {
 // share is one party's subscription of one track.
 type share struct {
 	line string // the line that it is sent on
-	seat uint64 // its place among the party's
 	wish Wish
 	of   *publication
 }
@@ -155,14 +155,17 @@ func (r *roster) subscribe(party string, key Key, wish Wish) (c change, err erro
 		return c, nil
 	}
 	m.lines++
-	m.shares[key] = &share{line: fmt.Sprintf("share-%d", m.lines), seat: m.lines, wish: wish, of: p}
+	sh := &share{line: fmt.Sprintf("share-%d", m.lines), wish: wish, of: p}
+	m.shares[key], m.asked = sh, append(m.asked, sh)
 	return change{lines: []string{party}}, nil
 }
 
 // unsubscribe takes a share back.
 func (r *roster) unsubscribe(party string, key Key) (c change) {
 	if m := r.members[party]; m != nil && m.shares[key] != nil {
+		gone := slices.Index(m.asked, m.shares[key])
 		delete(m.shares, key)
+		m.asked = slices.Concat(m.asked[:gone], m.asked[gone+1:])
 		c.lines = []string{party}
 	}
 	return c
@@ -190,13 +193,14 @@ func (r *roster) hearers(e ear) (parties []string) {
 	return parties
 }
 
-// shares gives what a party gets, in the order in which it asked.
+// shares gives what a party gets, in the order in which it asked. They are the
+// roster's: nobody changes the slice.
 func (r *roster) shares(party string) []*share {
 	m := r.members[party]
 	if m == nil {
 		return nil
 	}
-	return slices.SortedFunc(maps.Values(m.shares), func(a, b *share) int { return cmp.Compare(a.seat, b.seat) })
+	return m.asked
 }
 
 // published gives all tracks by owner and name.

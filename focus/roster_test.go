@@ -88,6 +88,30 @@ func TestRoster_KeepsWhatIsSaidOfStreams(t *testing.T) {
 	expect(t, r.describe("nobody", nil))
 }
 
+func TestRoster_SharesStayInTheOrderInWhichTheyWereAskedFor(t *testing.T) {
+	r := full(t, "a", "b")
+	for i, id := range []string{"t", "u", "v", "w"} {
+		r.publish("a", fmt.Sprint(i), sound("s", id))
+		if _, err := r.subscribe("b", Key{"s", id}, Wish{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := r.shares("b")
+	r.unsubscribe("b", Key{"s", "u"})
+	if _, err := r.subscribe("b", Key{"s", "u"}, Wish{}); err != nil {
+		t.Fatal(err)
+	}
+	ids := func(shares []*share) (all string) {
+		for _, sh := range shares {
+			all += sh.of.ID
+		}
+		return all
+	}
+	if was, is := ids(before), ids(r.shares("b")); was != "tuvw" || is != "tvwu" {
+		t.Errorf("%s before, %s after", was, is)
+	}
+}
+
 func TestRoster_WhatBecomesAnotherTrackEndsFirst(t *testing.T) {
 	r := full(t, "a", "b")
 	r.publish("a", "0", sound("s", "t"))
@@ -232,6 +256,9 @@ func TestRoster_HoldsTogether(t *testing.T) {
 					if told[party][track.Key] != (track.Owner != party) {
 						t.Fatalf("%s knows %v, there is %+v", party, told[party], r.published())
 					}
+				}
+				if has := r.shares(party); len(has) != len(r.members[party].shares) {
+					t.Fatalf("%s has %d shares, and %d in order", party, len(r.members[party].shares), len(has))
 				}
 				for _, sh := range r.shares(party) {
 					if r.tracks[sh.of.Key] != sh.of || sh.of.Owner == party || r.members[sh.of.Owner] == nil {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meshfocus/focus/allocate"
 	"meshfocus/focus/lane"
 	"meshfocus/focus/transport"
 	"meshfocus/internal/mailbox"
@@ -45,6 +46,7 @@ type Session struct {
 	parties map[string]*Party
 	speaker speaker
 	resting map[Key]*resting
+	matter  []allocate.Priority // of whom aim looks at
 	beats   *time.Ticker
 	ending  bool
 }
@@ -283,13 +285,13 @@ func (s *Session) say(who string) {
 // aim brings what a party gets in accord with what it wishes; shares are all it has. Sizes of tracks are
 // looked up once for all.
 func (s *Session) aim(p *Party, shares []*share, sizes map[Key][]lane.LayerState) {
-	matter := priorities(shares, s.Speaker())
+	s.matter = priorities(s.matter[:0], shares, s.Speaker())
 	for i, sh := range shares {
 		sub := p.bundle.Subscription(sh.line)
 		if sub == nil {
 			continue
 		}
-		sub.Matter(matter[i])
+		sub.Matter(s.matter[i])
 		var layers []lane.LayerState
 		if sh.of.Kind == lane.Video && !sh.wish.Paused && sh.wish != (Wish{}) {
 			known, ok := sizes[sh.of.Key]

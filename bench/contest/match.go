@@ -28,6 +28,9 @@ const (
 	together = 32
 	// tries are how often a server may try to keep up with a rate.
 	tries = 2
+	// asking is how long what connections allocate by themselves is counted: ICE asks
+	// each every two seconds whether it is still wanted.
+	asking = 2 * time.Second
 	// refreshed: key frames come so often while parties come in.
 	refreshed = 300 * time.Millisecond
 )
@@ -42,7 +45,7 @@ type match struct {
 	alone    uint64 // memory of the server with publishers only
 	own      uint64 // ours then
 	// background is the allocations in a second of connections that carry next to
-	// nothing: ICE asks each every two seconds whether it is still wanted.
+	// nothing.
 	background float64
 	last       *party.End // that came in
 }
@@ -156,7 +159,7 @@ func (m *match) connect(ctx context.Context, publishers []*party.End) error {
 // cost measures at the scenario's rate.
 func (m *match) cost(ctx context.Context) error {
 	if _, told := m.server.Allocations(ctx); told {
-		quiet, err := m.watch(ctx, m.config.Warm)
+		quiet, err := m.watch(ctx, max(m.config.Warm, asking))
 		if err != nil {
 			return err
 		}

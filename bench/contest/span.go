@@ -167,7 +167,8 @@ func (m *match) note(s span) {
 	f[report.LateMicros] = micros(s.counts.Lateness.Quantile(0.99))
 	r.Negotiated, f[report.Feedback] = m.last.Negotiated(), float64(s.counts.Told)/s.seconds
 	if s.counts.Feigned > 0 && f[report.Loss] <= scenario.MaxLoss { // else what was lost in truth comes again as well
-		f[report.Repaired] = float64(s.counts.Repaired) / float64(s.counts.Feigned)
+		// What was missing just before the span may have come again in it.
+		f[report.Repaired] = min(float64(s.counts.Repaired)/float64(s.counts.Feigned), 1)
 	}
 	f[report.Skipped], f[report.Overflowed] = float64(s.counts.Skipped), float64(s.then.overflows-s.before.overflows)
 	if s.cores > 0 {
