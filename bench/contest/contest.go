@@ -13,6 +13,7 @@ import (
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
+	"meshfocus/bench/turns"
 )
 
 // Config is how to measure.
@@ -20,6 +21,7 @@ type Config struct {
 	Scenarios []scenario.Scenario
 	Rivals    []rival.Rival
 	Rounds    int
+	Spare     int // as in turns.Config, as are Took and Now
 	// Warm and Measure are how long a round gets used to its rate, and a process to
 	// what it holds in memory, and is measured.
 	Warm, Measure time.Duration
@@ -41,8 +43,7 @@ type Config struct {
 	// Stall is as in party.Config: for who looks whether such a generator is found out.
 	Stall time.Duration
 
-	// Took is given every round, Say a line now and then; Now is told what is
-	// about to be measured, when so many of all rounds are done.
+	// Say is given a line now and then.
 	Took func(report.Round) error
 	Now  func(done, all int, what string)
 	Say  func(format string, arguments ...any)
@@ -56,28 +57,13 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	done, all := 0, 0
-	for _, s := range c.Scenarios {
-		all += c.Rounds * len(c.rivalsOf(s, versions))
-	}
-	for _, s := range c.Scenarios {
-		of := c.rivalsOf(s, versions)
-		for number := 1; number <= c.Rounds; number++ {
-			for _, r := range of {
-				c.Now(done, all, s.Name+", "+r.Name())
-				round := c.play(ctx, s, r, number)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				done++
-				round.At, round.Number, round.Version = time.Now().UTC().Format(time.RFC3339), number, versions[r.Name()]
-				if err := c.Took(round); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	of := func(s scenario.Scenario) []rival.Rival { return c.rivalsOf(s, versions) }
+	told := turns.Config{Rounds: c.Rounds, Spare: c.Spare, Now: c.Now, Took: c.Took}
+	return turns.Take(ctx, told, c.Scenarios, of, func(s scenario.Scenario, r rival.Rival, number int) report.Round {
+		round := c.play(ctx, s, r, number)
+		round.At, round.Version = time.Now().UTC().Format(time.RFC3339), versions[r.Name()]
+		return round
+	})
 }
 
 // rivalsOf gives ours and those that a scenario is to measure besides, as far as

@@ -22,7 +22,11 @@ type house struct {
 	password string
 	all      []*device
 	spent    func() (time.Duration, bool) // processor time of the generator
+	gone     error                        // why there is none any more
 }
+
+// Name is that of the target.
+func (h *house) Name() string { return h.name }
 
 // enter starts a target.
 func enter(ctx context.Context, t Target, at rival.Place) (*house, error) {
@@ -63,6 +67,9 @@ func (h *house) devices(ctx context.Context, count int) ([]*device, error) {
 
 // leave ends the homeserver, or the accounts on one that is not ours.
 func (h *house) leave() error {
+	if h.gone != nil {
+		return nil
+	}
 	defer h.wire.close()
 	if h.Stop != nil {
 		return h.Stop()

@@ -3,12 +3,15 @@ package home
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
+	"meshfocus/bench/turns"
 )
 
 // Config is what to measure, and how.
@@ -16,6 +19,7 @@ type Config struct {
 	Scenarios []scenario.Scenario // of kinds messages and storm
 	Targets   []Target
 	Rounds    int
+	Spare     int // as in turns.Config, as are Took and Now
 	// Warm is how long messages are sent before those that are measured for Measure.
 	Warm, Measure time.Duration
 	// Seed is that of the first round, of all targets; each further has the next.
@@ -23,8 +27,7 @@ type Config struct {
 	// Place is where targets run: the command before theirs, and the folder for
 	// what they print.
 	Place rival.Place
-	// Now is told what is about to be measured, and how many of all rounds are done;
-	// Took is given every round, Say a line now and then.
+	// Say is given a line now and then.
 	Now  func(done, all int, what string)
 	Took func(report.Round) error
 	Say  func(format string, arguments ...any)
@@ -38,38 +41,27 @@ func Run(ctx context.Context, c Config) (err error) {
 	houses, missing := c.enter(ctx)
 	defer func() {
 		for _, h := range houses {
-			if h != nil {
-				err = errors.Join(err, h.leave())
-			}
+			err = errors.Join(err, h.leave())
 		}
 	}()
 	if len(houses) == 0 {
 		return missing
 	}
-	done, all := 0, len(c.Scenarios)*c.Rounds*len(houses)
-	for _, s := range c.Scenarios {
-		for number := 1; number <= c.Rounds; number++ {
-			for i, h := range houses {
-				if h == nil {
-					continue
-				}
-				c.Now(done, all, s.Name+", "+h.name)
-				round := c.round(ctx, h, s, c.Seed+uint64(number)-1)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				round.Number = number
-				if err := c.Took(round); err != nil {
-					return err
-				}
-				done++
-				if overloaded(round) && h.Stop != nil {
-					houses[i] = c.again(ctx, h)
-				}
+	told := turns.Config{Rounds: c.Rounds, Spare: c.Spare, Now: c.Now, Took: func(r report.Round) error {
+		err := c.Took(r)
+		for _, h := range houses {
+			if h.name == r.Rival && h.Stop != nil && overloaded(r) {
+				c.again(ctx, h)
 			}
 		}
+		return err
+	}}
+	of := func(scenario.Scenario) []*house {
+		return slices.DeleteFunc(slices.Clone(houses), func(h *house) bool { return h.gone != nil })
 	}
-	return nil
+	return turns.Take(ctx, told, c.Scenarios, of, func(s scenario.Scenario, h *house, number int) report.Round {
+		return c.round(ctx, h, s, c.Seed+uint64(number)-1)
+	})
 }
 
 // overloaded says whether a homeserver may still be busy with what came of a round:
@@ -80,17 +72,18 @@ func overloaded(r report.Round) bool {
 }
 
 // again ends a homeserver and starts it anew, so that what it still has to do does not
-// meet the next round; nil if that cannot be done.
-func (c Config) again(ctx context.Context, h *house) *house {
+// meet the next round. If that cannot be done it is gone.
+func (c Config) again(ctx context.Context, h *house) {
 	if err := h.leave(); err != nil {
 		c.Say("%s: %v", h.name, err)
 	}
 	fresh, err := enter(ctx, h.target, c.Place)
 	if err != nil {
 		c.Say("goes on without %s: %v", h.name, err)
-		return nil
+		h.gone = fmt.Errorf("it could not be started anew: %w", err)
+		return
 	}
-	return fresh
+	*h = *fresh
 }
 
 // enter starts all targets that can be. The error says why none could.
@@ -118,10 +111,12 @@ func (c Config) round(ctx context.Context, h *house, s scenario.Scenario, seed u
 		At: time.Now().UTC().Format(time.RFC3339), Scenario: s.Name, Rival: h.name, Version: h.Version,
 		Seed: seed, Figures: report.Figures{},
 	}
-	var err error
-	if s.Kind == scenario.Storm {
+	err := h.gone
+	switch {
+	case err != nil:
+	case s.Kind == scenario.Storm:
 		err = h.storm(ctx, s, &r)
-	} else {
+	default:
 		err = h.messages(ctx, s, c.Warm, c.Measure, r.Seed, &r)
 	}
 	if err != nil {

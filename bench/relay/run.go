@@ -12,6 +12,7 @@ import (
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
 	"meshfocus/bench/scenario"
+	"meshfocus/bench/turns"
 )
 
 const (
@@ -30,14 +31,14 @@ type Config struct {
 	Scenarios []scenario.Scenario
 	Targets   []Target
 	Rounds    int
+	Spare     int // as in turns.Config, as are Took and Now
 	// Warm passes between the first packet and the measurement.
 	Warm, Measure time.Duration
 	// Address is that of clients and peer; PlaceOf is where a relay runs.
 	Address netip.Addr
 	PlaceOf func(scenario.Scenario) rival.Place
 
-	// Took is given every round, Say a line now and then; Now is told what is about to
-	// be measured, when so many of all rounds are done.
+	// Say is given a line now and then.
 	Took func(report.Round) error
 	Now  func(done, all int, what string)
 	Say  func(format string, arguments ...any)
@@ -62,24 +63,13 @@ func Run(ctx context.Context, c Config) error {
 	if len(targets) == 0 {
 		return missing
 	}
-	done, all := 0, len(c.Scenarios)*c.Rounds*len(targets)
-	for _, s := range c.Scenarios {
-		for number := 1; number <= c.Rounds; number++ {
-			for _, t := range targets {
-				c.Now(done, all, s.Name+", "+t.Name())
-				round := c.round(ctx, s, t)
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				done++
-				round.At, round.Number, round.Version = time.Now().UTC().Format(time.RFC3339), number, versions[t.Name()]
-				if err := c.Took(round); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	of := func(scenario.Scenario) []Target { return targets }
+	told := turns.Config{Rounds: c.Rounds, Spare: c.Spare, Now: c.Now, Took: c.Took}
+	return turns.Take(ctx, told, c.Scenarios, of, func(s scenario.Scenario, t Target, _ int) report.Round {
+		round := c.round(ctx, s, t)
+		round.At, round.Version = time.Now().UTC().Format(time.RFC3339), versions[t.Name()]
+		return round
+	})
 }
 
 // round measures one relay once.

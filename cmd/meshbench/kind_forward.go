@@ -120,7 +120,7 @@ func (q comparison) places(c *contest.Config) (err error) {
 		}
 		c.Cores = append(c.Cores, core)
 	}
-	c.Rounds, c.Warm, c.Measure, c.Seed, c.Stall = q.rounds, q.warm, q.measure, q.seed, q.stall
+	c.Rounds, c.Spare, c.Warm, c.Measure, c.Seed, c.Stall = q.rounds, q.spare, q.warm, q.measure, q.seed, q.stall
 	return nil
 }
 

@@ -79,7 +79,7 @@ func prepareHomes(q comparison, scenarios []scenario.Scenario) (measuring, error
 			apart = prefix
 		}
 		return home.Run(ctx, home.Config{
-			Scenarios: scenarios, Targets: targets, Rounds: q.rounds, Warm: q.warm, Measure: q.measure, Seed: q.seed,
+			Scenarios: scenarios, Targets: targets, Rounds: q.rounds, Spare: q.spare, Warm: q.warm, Measure: q.measure, Seed: q.seed,
 			Place: rival.Place{Prefix: append(strings.Fields(q.prefix), apart...), Folder: folder},
 			Now:   l.Now, Took: l.Took, Say: l.Say,
 		})

@@ -24,7 +24,7 @@ func prepareMesh(q comparison, scenarios []scenario.Scenario) (measuring, error)
 			return err
 		}
 		return mesh.Run(ctx, mesh.Config{
-			Scenarios: scenarios, Rounds: q.rounds, Warm: q.warm, Measure: q.measure, Version: version, Now: l.Now, Took: l.Took,
+			Scenarios: scenarios, Rounds: q.rounds, Spare: q.spare, Warm: q.warm, Measure: q.measure, Version: version, Now: l.Now, Took: l.Took,
 		})
 	}, nil
 }

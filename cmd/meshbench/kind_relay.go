@@ -32,7 +32,7 @@ func prepareRelays(q comparison, scenarios []scenario.Scenario) (measuring, erro
 	}
 	return func(ctx context.Context, l *ledger) error {
 		return relay.Run(ctx, relay.Config{
-			Scenarios: scenarios, Targets: targets, Rounds: q.rounds, Warm: q.warm, Measure: q.measure,
+			Scenarios: scenarios, Targets: targets, Rounds: q.rounds, Spare: q.spare, Warm: q.warm, Measure: q.measure,
 			Address: places.Address, PlaceOf: places.PlaceOf, Took: l.Took, Now: l.Now, Say: l.Say,
 		})
 	}, nil

@@ -27,7 +27,7 @@ type comparison struct {
 	homes                            homes
 	whip                             whip
 	mayLoad                          string
-	rounds, loops                    int
+	rounds, spare, loops             int
 	seed                             uint64
 	warm, measure                    time.Duration
 	// What check has to find out: a generator that stands still, clocks that are wrong.
@@ -62,6 +62,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags := c.Flags()
 	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders+"; homeservers: "+homeservers+"; relays: "+relays)
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
+	flags.IntVar(&q.spare, "spare", 0, "turns more of a scenario at most, where rounds do not count")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
 	flags.Uint64Var(&q.seed, "seed", 1, "what chance begins with in the first round, alike for all targets; each further round has the next")
