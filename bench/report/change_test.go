@@ -83,3 +83,23 @@ func TestMeanings_AreOneForEach(t *testing.T) {
 		seen[m.Metric], says[m.Says] = true, true
 	}
 }
+
+func TestTarget_Agrees(t *testing.T) {
+	target := Target{Says: "cheap", Scenario: "even", Of: micros, Goal: 5, Least: 10}
+	for _, c := range []struct {
+		name        string
+		before, now []float64
+		want        Agreement
+	}{
+		{"both reach it", []float64{3, 3, 3}, []float64{4, 4, 4}, Agree},
+		{"one reaches it, and each is sure", []float64{3, 3, 3}, []float64{7, 7, 7}, Differ},
+		{"one reaches it, and may be wrong", []float64{3, 3, 3}, []float64{4, 6, 7}, Waver},
+		{"two rounds", []float64{3, 3, 3}, []float64{7, 7}, Waver},
+		{"one has not measured it", []float64{3, 3, 3}, nil, OnlyOne},
+		{"nobody has", nil, nil, ""},
+	} {
+		if got, words := target.Agrees(same(CPUMicros, c.before...), same(CPUMicros, c.now...)); got != c.want {
+			t.Errorf("%s: %q (%q), want %q", c.name, got, words, c.want)
+		}
+	}
+}

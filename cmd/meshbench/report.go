@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -47,8 +48,23 @@ is said.`,
 	return c
 }
 
-// readRounds reads files that run wrote.
-func readRounds(files []string) (machines []report.Machine, rounds []report.Round, err error) {
+// readRounds reads files that run wrote, and of a folder all of them.
+func readRounds(names []string) (machines []report.Machine, rounds []report.Round, err error) {
+	var files []string
+	for _, name := range names {
+		inside, err := filepath.Glob(filepath.Join(name, "*.jsonl"))
+		if stat, wrong := os.Stat(name); wrong == nil && stat.IsDir() {
+			if err == nil && len(inside) == 0 {
+				err = fmt.Errorf("%s: there is no file with the ending .jsonl in it", name)
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			files = append(files, inside...)
+			continue
+		}
+		files = append(files, name)
+	}
 	for _, name := range files {
 		file, err := os.Open(name)
 		if err != nil {
