@@ -32,25 +32,33 @@ func (e Exchange) roundTrip() time.Duration {
 // wrong either way. The zero Offset is of one clock.
 type Offset struct{ Ahead, Bound time.Duration }
 
+func (o Offset) String() string { return fmt.Sprintf("%v ± %v", o.Ahead, o.Bound) }
+
+// Reading is an offset as it was at an instant of our clock, in nanoseconds.
+type Reading struct {
+	At int64
+	Offset
+}
+
 // Measure finds the offset by the exchange that was under way for the shortest time:
 // that had the least to wait for, so that the two ways differ the least. It is wrong
 // by half of that time at most, as no way takes less than nothing. The error is
 // ErrUnknown.
-func Measure(exchanges []Exchange) (o Offset, err error) {
+func Measure(exchanges []Exchange) (r Reading, err error) {
 	found := false
 	for _, e := range exchanges {
 		trip := e.roundTrip()
-		if trip < 0 || e.Answered < e.Came || found && trip/2 >= o.Bound {
+		if trip < 0 || e.Answered < e.Came || found && (trip+1)/2 >= r.Bound {
 			continue
 		}
 		found = true
-		o.Bound = (trip + 1) / 2
-		o.Ahead = time.Duration((e.Came - e.Asked + e.Answered - e.Heard) / 2)
+		r.At, r.Bound = e.Asked+(e.Heard-e.Asked)/2, (trip+1)/2
+		r.Ahead = time.Duration(e.Came - e.Asked - int64(trip)/2)
 	}
 	if !found {
-		return o, fmt.Errorf("%w: of %d exchanges none makes sense", ErrUnknown, len(exchanges))
+		return r, fmt.Errorf("%w: of %d exchanges none makes sense", ErrUnknown, len(exchanges))
 	}
-	return o, nil
+	return r, nil
 }
 
 // Latency corrects what lies between an instant of the other's clock and a later one
@@ -68,11 +76,9 @@ func (o Offset) Check(least time.Duration) error {
 	return nil
 }
 
-// Agrees holds an offset against one that was measured later: clocks that drift, or
-// were set meanwhile, make what lies between worthless. The error is ErrWrong.
-func (o Offset) Agrees(later Offset) error {
-	if apart := (later.Ahead - o.Ahead).Abs(); apart > o.Bound+later.Bound {
-		return fmt.Errorf("%w: it was %v ± %v at first and %v ± %v in the end", ErrWrong, o.Ahead, o.Bound, later.Ahead, later.Bound)
-	}
-	return nil
+// Covers gives an offset that was used a bound by which it holds what was measured
+// meanwhile.
+func (o Offset) Covers(measured Offset) Offset {
+	o.Bound = max(o.Bound, (measured.Ahead-o.Ahead).Abs()+measured.Bound)
+	return o
 }
