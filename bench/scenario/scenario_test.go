@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,19 @@ func TestLibrary_IsWhatTheTargetsSpeakOf(t *testing.T) {
 	for _, name := range []string{"even", "at-once", "bursts", "slow", "meeting", "cm", "core", "cores", "memory", Smoke, "mesh-2", "mesh-4", "mesh-8", "mesh-slow", "mesh-churn", "todevice", "todevice-slow", "todevice-calm", "storm-20", "storm-100", "relay", "relay-many"} {
 		if !seen[name] {
 			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// TestLibrary_HoldsAllForwardersBesideEachOther where make bench does.
+func TestLibrary_HoldsAllForwardersBesideEachOther(t *testing.T) {
+	all, err := Select("even,slow,meeting")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if !slices.Equal(s.Rivals, []string{"livekit", "janus", "pion"}) {
+			t.Errorf("%s is for %v beside ours", s.Name, s.Rivals)
 		}
 	}
 }
