@@ -131,7 +131,7 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 				t.Fatalf("it does not count: %s", r.Invalid)
 			}
 			for _, m := range []report.Metric{
-				report.JoinMillis, report.FirstFrameMillis, report.P50Micros, report.P999Micros, report.CPUMicros, report.Forwarded, report.Seconds,
+				report.JoinMillis, report.FirstFrameMillis, report.P50Micros, report.P999Micros, report.RoundTrip, report.CPUMicros, report.Forwarded, report.Seconds,
 			} {
 				if value, ok := r.Has(m); !ok || value <= 0 {
 					t.Errorf("%s is %v", m, value)
@@ -156,6 +156,8 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 			}
 			if least := 1000 * float64(30); c.Scenario.Path != nil && r.Figures[report.P50Micros] < least {
 				t.Errorf("half of all packets took less than the path: %v µs", r.Figures[report.P50Micros])
+			} else if there := r.Figures[report.RoundTrip]; c.Scenario.Path != nil && there < 2*least {
+				t.Errorf("there and back takes less than the path twice: %v µs", there)
 			}
 		})
 	}

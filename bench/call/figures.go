@@ -113,6 +113,9 @@ func (s *stage) note(before, then look) {
 	f[report.LateMicros] = float64(span.Lateness.Quantile(0.99)) / float64(time.Microsecond)
 	f[report.Skipped], f[report.Overflowed] = float64(span.Skipped), float64(then.overflows-before.overflows)
 	span.Latency.Note(s.round)
+	if trip := s.load.RoundTrip(); trip > 0 {
+		f[report.RoundTrip] = micros(trip)
+	}
 	// What is under way at either end looks like missing.
 	if missing := span.Expected - min(span.Expected, span.Received); missing > span.Expected/1000 {
 		f[report.Repaired] = min(float64(span.Repaired)/float64(missing), 1)

@@ -129,7 +129,7 @@ func TestRun_MeasuresByTurns(t *testing.T) {
 		case r.Invalid != "":
 			// The machine may be too busy for it; that is what it is to say.
 			t.Logf("%s, %s: %s", r.Scenario, r.Rival, r.Invalid)
-		case r.Figures[report.Forwarded] == 0 || r.Figures[report.P99Micros] == 0 || len(r.Spread) == 0 || r.Version != "inside":
+		case r.Figures[report.Forwarded] == 0 || r.Figures[report.P99Micros] == 0 || r.Figures[report.RoundTrip] <= 0 || len(r.Spread) == 0 || r.Version != "inside":
 			t.Errorf("%+v", r)
 		default:
 			if _, told := r.Has(report.Allocations); !told {

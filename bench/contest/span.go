@@ -155,6 +155,9 @@ func (m *match) note(s span) {
 		f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
 	}
 	s.counts.Latency.Note(r)
+	if trip := m.load.RoundTrip(); trip > 0 {
+		f[report.RoundTrip] = micros(trip)
+	}
 	if s.before.told && s.then.told {
 		all := float64(s.then.allocations - s.before.allocations)
 		f[report.Allocations] = max(all-m.background*s.seconds, 0) / forwarded

@@ -267,11 +267,32 @@ func (l *Load) Close() error {
 	return errors.Join(errs...)
 }
 
+// present gives the Ends that there are.
+func (l *Load) present() (ends []*End) {
+	l.do(func() { ends = append(ends, l.ends...) })
+	return ends
+}
+
+// RoundTrip gives the median, over the Ends that there are, of how long the server took to
+// answer ICE's last question whether it still wants to be sent to (RFC 7675): the way
+// there and back, and what both programs take. 0 if nobody was answered.
+func (l *Load) RoundTrip() time.Duration {
+	var trips []time.Duration
+	for _, e := range l.present() {
+		if trip := e.link.RoundTrip(); trip > 0 {
+			trips = append(trips, trip)
+		}
+	}
+	if len(trips) == 0 {
+		return 0
+	}
+	slices.Sort(trips)
+	return trips[len(trips)/2]
+}
+
 // Connected waits until media can flow on all Ends that there are.
 func (l *Load) Connected(ctx context.Context) error {
-	var ends []*End
-	l.do(func() { ends = append(ends, l.ends...) })
-	for _, e := range ends {
+	for _, e := range l.present() {
 		if err := e.Connected(ctx); err != nil {
 			return err
 		}

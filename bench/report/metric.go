@@ -31,6 +31,8 @@ const (
 	P95Micros  Metric = "p95_us"
 	P99Micros  Metric = "p99_us"
 	P999Micros Metric = "p999_us"
+	// RoundTrip is median, over connections, to the server and back.
+	RoundTrip Metric = "rtt_us"
 
 	// Of who joins and looks.
 	JoinMillis       Metric = "join_ms"        // median from asking to media that can flow
@@ -106,6 +108,7 @@ var meanings = []Meaning{
 	{P95Micros, "p95 ms", 1e-3, 2, Less},
 	{P99Micros, "p99 ms", 1e-3, 2, Less},
 	{P999Micros, "p99.9 ms", 1e-3, 2, Less},
+	{RoundTrip, "server RTT ms", 1e-3, 2, Less},
 	{Loss, "loss %", 100, 3, Less},
 	{Repaired, "repaired %", 100, 0, More},
 	{Freezes, "freezes/min", 1, 2, Less},
