@@ -8,7 +8,8 @@
 // in the few messages it takes), Janus' websocket, and package door's HTTP for
 // the two that have none. All of them make or answer offers of the same End.
 //
-// A server that somebody else has started is reached by WHIP and WHEP; what its
+// A server that somebody else has started is reached by WHIP and WHEP, or is a LiveKit
+// with a key of its API; what its
 // process used is known only if it runs here.
 //
 // What a process used is read from the kernel (Usage), not asked of it; only

@@ -2,21 +2,15 @@ package rival
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/url"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"meshfocus/bench/party"
 )
@@ -60,12 +54,13 @@ rtc: {udp_port: 7882, node_ip: %[2]q, use_external_ip: false, allow_tcp_fallback
 	if err := p.answers(ctx, address); err != nil {
 		return nil, err
 	}
-	return &liveKit{process: p, address: address, tracks: make(map[string]string)}, nil
+	here := site{address: "ws://" + address, key: liveKitKey, secret: liveKitSecret, room: room}
+	return &liveKit{process: p, site: here, tracks: make(map[string]string)}, nil
 }
 
 type liveKit struct {
-	*process
-	address string
+	*process // nil of one that somebody else has started
+	site     site
 
 	mu     sync.Mutex // guards what follows
 	seats  []*seat
@@ -76,7 +71,7 @@ type liveKit struct {
 // and a response are messages with one field, whose number says what it is.
 const (
 	requestOffer, requestAnswer, requestTrickle, requestTrack, requestPing = 1, 2, 3, 4, 14
-	requestSettings                                                        = 7
+	requestSettings, requestLeave                                          = 7, 8
 	responseJoin, responseAnswer, responseOffer, responseTrickle           = 1, 2, 3, 4
 	responsePublished, responseLeave                                       = 6, 8
 
@@ -87,6 +82,7 @@ const (
 	trackLayer                                     = 9
 	publishedName, publishedTrack, publishedID     = 1, 2, 1
 	layerQuality, layerWidth, layerHeight          = 1, 2, 3
+	joinVersion                                    = 4
 	settingsTrack, settingsQuality                 = 1, 4
 	typeVideo, sourceCamera, sourceMicrophone      = 1, 1, 2
 )
@@ -168,20 +164,20 @@ func (k *liveKit) choose(s *seat, end *party.End, from []*party.End) {
 func (k *liveKit) Allocations(context.Context) (uint64, bool) { return 0, false }
 
 func (k *liveKit) Stop() error {
+	k.leave()
+	return k.process.Stop()
+}
+
+// leave has everybody leave.
+func (k *liveKit) leave() {
 	for _, s := range k.seats {
 		s.leave()
 	}
-	return k.process.Stop()
 }
 
 // seat opens a websocket for an End.
 func (k *liveKit) seat(ctx context.Context, end *party.End, grants string) (*seat, error) {
-	query := url.Values{
-		"access_token": {token(end.Name, grants)}, "protocol": {strconv.Itoa(liveKitProtocol)},
-		"auto_subscribe": {"1"}, "sdk": {"go"},
-	}
-	address := url.URL{Scheme: "ws", Host: k.address, Path: "/rtc", RawQuery: query.Encode()}
-	socket, _, err := websocket.DefaultDialer.DialContext(ctx, address.String(), nil)
+	socket, err := k.site.dial(ctx, end.Name, grants)
 	if err != nil {
 		return nil, fmt.Errorf("%w: livekit, %s: %w", ErrRefused, end.Name, err)
 	}
@@ -190,17 +186,6 @@ func (k *liveKit) seat(ctx context.Context, end *party.End, grants string) (*sea
 	k.seats = append(k.seats, s)
 	k.mu.Unlock()
 	return s, nil
-}
-
-// token is a JSON web token (RFC 7519) for an hour.
-func token(name, grants string) string {
-	encode := base64.RawURLEncoding.EncodeToString
-	body := fmt.Sprintf(`{"iss":%q,"sub":%q,"exp":%d,"video":{"room":%q,"roomJoin":true,%s}}`,
-		liveKitKey, name, time.Now().Add(time.Hour).Unix(), room, grants)
-	signed := encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(body))
-	mac := hmac.New(sha256.New, []byte(liveKitSecret))
-	mac.Write([]byte(signed))
-	return signed + "." + encode(mac.Sum(nil))
 }
 
 func description(kind, sdp string, id uint64) []byte {

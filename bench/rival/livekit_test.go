@@ -31,12 +31,12 @@ func TestDescription_IsWhatProtobufWrites(t *testing.T) {
 }
 
 func TestToken_IsSignedForTheRoom(t *testing.T) {
-	parts := strings.Split(token("ann", `"canPublish":true`), ".")
+	parts := strings.Split(site{key: "k", secret: "s", room: "r"}.token("ann", `"canPublish":true`), ".")
 	if len(parts) != 3 {
 		t.Fatalf("%d parts", len(parts))
 	}
 	body, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || !strings.Contains(string(body), `"sub":"ann"`) || !strings.Contains(string(body), `"roomJoin":true,"canPublish":true`) {
+	if err != nil || !strings.Contains(string(body), `"iss":"k","sub":"ann"`) || !strings.Contains(string(body), `"room":"r"`) || !strings.Contains(string(body), `"roomJoin":true,"canPublish":true`) {
 		t.Errorf("%s, %v", body, err)
 	}
 }

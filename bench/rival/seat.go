@@ -180,9 +180,11 @@ func (s *seat) ping() {
 	}
 }
 
-// leave closes the socket and waits for the loops.
+// leave says so, closes the socket and waits for the loops. Who only closes is kept a
+// place for a while, in case it comes back.
 func (s *seat) leave() {
 	close(s.stop)
+	s.say(requestLeave, nil)
 	_ = s.socket.Close()
 	s.loop.Wait()
 }

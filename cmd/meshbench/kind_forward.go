@@ -19,6 +19,9 @@ import (
 	"meshfocus/bench/scenario"
 )
 
+// given are targets that run already, there if their address is said.
+var given = []string{"whip", "livekit-at"}
+
 // forwarders are measured where nobody says which.
 const forwarders = "ours,livekit,janus,pion"
 
@@ -58,8 +61,20 @@ func (q comparison) contest(scenarios []scenario.Scenario) (c contest.Config, fa
 			}
 		}
 	}
+	if q.farLiveKit.given() {
+		k, err := q.farLiveKit.rival(q.mayLoad, scenarios)
+		if err != nil {
+			return c, nil, err
+		}
+		c.Rivals = append(c.Rivals, k)
+		if q.own == loopback {
+			if q.own, err = q.farLiveKit.own(); err != nil {
+				return c, nil, err
+			}
+		}
+	}
 	for _, s := range scenarios {
-		s.Rivals = append(slices.Clone(s.Rivals), "whip") // it is given for all of them
+		s.Rivals = append(slices.Clone(s.Rivals), given...) // for all of them
 		c.Scenarios = append(c.Scenarios, s)
 	}
 	if c.Rivals, err = q.choose(c.Rivals); err != nil {
@@ -94,7 +109,7 @@ func (q comparison) suits(w io.Writer, scenarios []scenario.Scenario) error {
 // audience is whom a scenario is for.
 func audience(s scenario.Scenario) (targets []string) {
 	for _, target := range append([]string{report.Ours, report.Null}, s.Rivals...) {
-		if target != "whip" && contest.Suits(s, target) {
+		if !slices.Contains(given, target) && contest.Suits(s, target) {
 			targets = append(targets, target)
 		}
 	}
@@ -151,7 +166,7 @@ func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error
 	for _, name := range names {
 		at := slices.IndexFunc(all, func(r rival.Rival) bool { return r.Name() == name })
 		if at < 0 {
-			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus, pion and null, and whip with --whip URL and --whep URL", name)
+			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus, pion and null, whip with --whip URL and --whep URL, and livekit-at with --livekit-at URL", name)
 		}
 		chosen = append(chosen, all[at])
 	}

@@ -65,11 +65,6 @@ func (w whip) rival(mayLoad string, scenarios []scenario.Scenario) (*rival.WHIP,
 	if err != nil {
 		return nil, err
 	}
-	if w.process != 0 {
-		if _, err := rival.UsageOf(w.process); err != nil {
-			return nil, fmt.Errorf("--whip-process %d: %w", w.process, err)
-		}
-	}
 	for i := range scenarios {
 		s := &scenarios[i]
 		switch {
@@ -77,19 +72,50 @@ func (w whip) rival(mayLoad string, scenarios []scenario.Scenario) (*rival.WHIP,
 			return nil, fmt.Errorf("%s has %d publishers, and the target whip is one stream: take a scenario with one", s.Name, s.Publishers)
 		case s.Layers > 1 || s.Change > 0:
 			return nil, fmt.Errorf("%s has %d layers, and WHEP does not say which is wanted: take a scenario with one", s.Name, s.Layers)
-		case s.Kind == scenario.Memory && w.process == 0:
-			return nil, fmt.Errorf("%s is about the memory of a process: say which with --whip-process", s.Name)
 		}
+	}
+	if err := counted(w.process, "--whip-process", scenarios); err != nil {
+		return nil, err
+	}
+	if err := gentle(scenarios, mayLoad, hosts[:]...); err != nil {
+		return nil, err
+	}
+	return &rival.WHIP{PublishURL: w.publish, SubscribeURL: w.subscribe, Bearer: w.bearer, Process: w.process}, nil
+}
+
+// counted says whether there is the process that was named by a flag, and whether one
+// had to be.
+func counted(process int, flag string, scenarios []scenario.Scenario) error {
+	if process != 0 {
+		if _, err := rival.UsageOf(process); err != nil {
+			return fmt.Errorf("%s %d: %w", flag, process, err)
+		}
+		return nil
+	}
+	for _, s := range scenarios {
+		if s.Kind == scenario.Memory {
+			return fmt.Errorf("%s is about the memory of a process: say which with %s", s.Name, flag)
+		}
+	}
+	return nil
+}
+
+// gentle says whether a server at some hosts may be sent scenarios.
+func gentle(scenarios []scenario.Scenario, mayLoad string, hosts ...string) error {
+	bound := fmt.Sprintf("%d subscribers and %d packets a second", gentleSubscribers, gentlePackets)
+	for i := range scenarios {
+		s := &scenarios[i]
 		load, packets := loadOf(s)
-		if s.Kind == scenario.Capacity || packets > gentlePackets || s.Subscribers > gentleSubscribers {
-			for _, host := range hosts {
-				if err := permitted(host, mayLoad, load, fmt.Sprintf("%d subscribers and %d packets a second", gentleSubscribers, gentlePackets)); err != nil {
-					return nil, err
-				}
+		if s.Kind != scenario.Capacity && packets <= gentlePackets && s.Subscribers <= gentleSubscribers {
+			continue
+		}
+		for _, host := range hosts {
+			if err := permitted(host, mayLoad, load, bound); err != nil {
+				return err
 			}
 		}
 	}
-	return &rival.WHIP{PublishURL: w.publish, SubscribeURL: w.subscribe, Bearer: w.bearer, Process: w.process}, nil
+	return nil
 }
 
 // loadOf says what a scenario sends to subscribers, packets a second.

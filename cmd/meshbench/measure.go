@@ -26,6 +26,7 @@ type comparison struct {
 	files                            files
 	homes                            homes
 	whip                             whip
+	farLiveKit                       farLiveKit
 	mayLoad                          string
 	rounds, spare, loops             int
 	seed                             uint64
@@ -52,6 +53,7 @@ docs/bench.md has the method, and how to read a report.`,
   meshbench run mesh-4                              our mesh, without a server for media
   meshbench run todevice storm-20 --targets embedded
   meshbench run even --whip http://127.0.0.1:8889/s/whip --whep http://127.0.0.1:8889/s/whep
+  meshbench run call-3 --livekit-at wss://livekit.example.org --livekit-key KEY --livekit-secret SECRET
   meshbench run ./mine.yaml --rounds 9 --out mine.jsonl`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -84,6 +86,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.mayLoad, "i-may-load", "", "hosts of servers that are far, named once more, with commas: you may send them real load")
 	q.homes.flags(flags)
 	q.whip.flags(flags)
+	q.farLiveKit.flags(flags)
 	return c
 }
 
