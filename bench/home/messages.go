@@ -133,6 +133,9 @@ func (h *house) talk(ctx context.Context, devices []*device, t *tally, l load, r
 	f[report.Loss] = max(1-float64(t.heard())/float64(max(all, 1)), 0)
 	f[report.Limited] = float64(counted.limited.Load()) / float64(max(all, 1))
 	f[report.Skipped] = float64(p.skipped)
+	if trip := counted.trips.quantile(0.5); trip > 0 {
+		f[report.RoundTrip] = micros(trip)
+	}
 	left := p.left.quantile(0.99)
 	a.note(r, left)
 	then.note(r, before, t.heard())
@@ -154,6 +157,7 @@ type sent struct {
 	all             uint64
 	limited, failed atomic.Uint64
 	first           atomic.Pointer[error] // of those that failed
+	trips           delays                // until those that were taken were answered
 }
 
 // fail counts a request that failed.
@@ -187,13 +191,15 @@ func (c *crowd) speak(ctx context.Context, run string, p *pacer, until time.Time
 		}
 		c.requests.Go(func() {
 			defer c.unanswered.Add(-1)
-			ctx := p.left.leaving(ctx, due.Add(c.wire.late()))
+			ctx, asked := p.left.leaving(ctx, due.Add(c.wire.late())), time.Now()
 			err := from.tell(ctx, to, fmt.Sprintf("%s-%d", run, number), word{Run: run, Number: number, At: time.Now().UnixNano(), Padding: padding})
 			switch {
 			case tooSoon(err) > 0:
 				counted.limited.Add(1)
 			case err != nil && ctx.Err() == nil:
 				counted.fail(err)
+			case err == nil:
+				counted.trips.add(time.Since(asked))
 			}
 		})
 	}
