@@ -37,7 +37,7 @@ func (r *resting) rest(now unit.Instant, layers []lane.LayerState, top int8) (na
 // rest has publishers let rest what nobody wants, and begin again with what somebody
 // does. sizes has the layers of all pictures.
 func (s *Session) rest(now unit.Instant, tracks []Track, sizes map[Key][]lane.LayerState) {
-	top := s.wanted()
+	var top map[Key]int8 // found once a track needs it: every subscription is asked
 	for key := range s.resting {
 		if s.roster.tracks[key] == nil {
 			delete(s.resting, key)
@@ -52,6 +52,9 @@ func (s *Session) rest(now unit.Instant, tracks []Track, sizes map[Key][]lane.La
 		if r == nil {
 			r = &resting{wants: allocate.NewWants(now)}
 			s.resting[track.Key] = r
+		}
+		if top == nil {
+			top = s.wanted()
 		}
 		largest, wanted := top[track.Key]
 		switch {

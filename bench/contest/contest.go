@@ -119,7 +119,7 @@ func (c Config) round(ctx context.Context, s scenario.Scenario, r rival.Rival, n
 	if s.Lose > 0 {
 		result.Seed = c.Seed
 	}
-	m := &match{config: c, scenario: s, result: &result}
+	m := &match{config: c, scenario: s, result: &result, counted: counted}
 	err := m.enter(ctx, r)
 	if err == nil {
 		switch s.Kind {

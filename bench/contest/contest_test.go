@@ -175,6 +175,8 @@ func TestSpan_KnowsWhoWasTheLimit(t *testing.T) {
 		{"unsent", func(s *span) { s.counts.Skipped = 10 }, "could not send 10 of 1010"},
 		{"no room", func(s *span) { s.then.overflows = 100 }, "no room for 100"},
 		{"late", func(s *span) { s.counts.Lateness.Add(time.Second) }, "late by"},
+		{"late by much of what lies between bursts", func(s *span) { s.interval = time.Second; s.counts.Lateness.Add(time.Second) }, "late by"},
+		{"late by little of it", func(s *span) { s.interval = time.Second; s.counts.Lateness.Add(50 * time.Millisecond) }, ""},
 		{"lost, alone on a core", func(s *span) { s.cores, s.counts.Received, s.then.usage.User = 1, 40_000, 2*time.Second }, ""},
 		{"lost beside others", func(s *span) { s.cores, s.counts.Received, s.then.usage.User = 1, 40_000, time.Second }, "others had 50 % of the servers' cores, and 20.0 % was lost"},
 		{"lost nothing beside others", func(s *span) { s.cores, s.then.usage.User = 1, time.Second }, ""},

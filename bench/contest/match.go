@@ -18,21 +18,11 @@ const (
 	// idle is the rate while parties come in, a second and publisher: enough for
 	// servers that wait for media before they tell others of it.
 	idle = 30
-	// entering is how long it may take until everybody receives.
-	entering = 90 * time.Second
-	// entry is how much longer for each subscriber.
-	entry = 50 * time.Millisecond
-	// together are as many as may be connecting at once. Signalling is quicker than
-	// handshakes: those of a whole crowd would wait for each other until they are given
-	// up, and those who are in would not be asked for their consent meanwhile.
-	together = 32
 	// tries are how often a server may try to keep up with a rate.
 	tries = 2
 	// asking is how long what connections allocate by themselves is counted: ICE asks
 	// each every two seconds whether it is still wanted.
 	asking = 2 * time.Second
-	// refreshed: key frames come so often while parties come in.
-	refreshed = 300 * time.Millisecond
 )
 
 // match is one round under way.
@@ -47,7 +37,8 @@ type match struct {
 	// background is the allocations in a second of connections that carry next to
 	// nothing.
 	background float64
-	last       *party.End // that came in
+	first      *party.End    // of the subscribers
+	counted    time.Duration // how often it is said how many are in
 }
 
 // enter starts a server and brings everybody in.
@@ -110,52 +101,6 @@ func (m *match) publish(ctx context.Context) (publishers []*party.End, err error
 	return publishers, nil
 }
 
-// subscribe brings the subscribers in and waits until all of them receive.
-func (m *match) subscribe(ctx context.Context, publishers []*party.End) error {
-	begun := time.Now()
-	if err := m.connect(ctx, publishers); err != nil {
-		return err
-	}
-	for {
-		streams := m.load.Counts().Streams
-		if streams >= m.scenario.Streams() {
-			if m.scenario.Kind == scenario.Memory {
-				m.result.Figures[report.EnterSeconds] = time.Since(begun).Seconds()
-			}
-			return m.load.Sample()
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("only %d of %d streams arrive: %w", streams, m.scenario.Streams(), ctx.Err())
-		}
-		m.load.Refresh()
-		wait(ctx, refreshed)
-	}
-}
-
-// connect brings the subscribers in, so many at a time, and waits until all of them
-// are connected.
-func (m *match) connect(ctx context.Context, publishers []*party.End) error {
-	var coming []*party.End // at most together
-	for i := range m.scenario.Subscribers {
-		if len(coming) == together {
-			if err := coming[0].Connected(ctx); err != nil {
-				return fmt.Errorf("when %d had come: %w", i, err)
-			}
-			coming = coming[1:]
-		}
-		end, err := m.load.Subscriber(fmt.Sprintf("subscriber%d", i), m.scenario.Publishers)
-		if err != nil {
-			return err
-		}
-		end.Layer = m.scenario.Layer(i)
-		if err := m.server.Subscribe(ctx, end, publishers); err != nil {
-			return err
-		}
-		coming, m.last = append(coming, end), end
-	}
-	return m.load.Connected(ctx)
-}
-
 // cost measures at the scenario's rate.
 func (m *match) cost(ctx context.Context) error {
 	if _, told := m.server.Allocations(ctx); told {
@@ -178,6 +123,9 @@ func (m *match) cost(ctx context.Context) error {
 			return err
 		}
 		m.result.Figures[report.GeneratorKB] = (float64(own) - float64(m.own)) / 1000 / float64(m.scenario.Subscribers)
+		if apart := m.load.Apart(); apart > 0 {
+			return fmt.Errorf("%d of %d are not connected any more", apart, m.scenario.Publishers+m.scenario.Subscribers)
+		}
 	}
 	return span.fault()
 }

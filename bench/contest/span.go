@@ -16,8 +16,10 @@ const (
 	// unsent and overflowed are how much of the traffic may be missing by the
 	// generator's fault: a tenth of the loss that is looked for.
 	unsent = 0.0001
-	// late is how far behind a generator's bursts may be that still looks even.
-	late = 5 * time.Millisecond
+	// late is how far behind a generator's bursts may be that still looks even, where a part
+	// of what lies between two is not longer.
+	late   = 5 * time.Millisecond
+	uneven = 10 // the part, a tenth
 	// crowded is how much of the servers' cores others may have had while a server lost
 	// packets: from a third on nobody can tell whose fault that was.
 	crowded = 1.0 / 3
@@ -62,6 +64,7 @@ type span struct {
 	sample       uint64
 	cores        int // that a local server was bound to, 0 if to none
 	layers       int
+	interval     time.Duration // between two bursts of a publisher
 }
 
 // watch looks, waits and looks again.
@@ -82,6 +85,7 @@ func (m *match) watch(ctx context.Context, d time.Duration) (span, error) {
 	return span{
 		seconds: then.at.Sub(before.at).Seconds(), counts: then.counts.Since(before.counts), before: before, then: then,
 		copies: uint64(m.scenario.Subscribers), sample: uint64(max(m.scenario.Sample, 1)), cores: cores, layers: m.scenario.Layers,
+		interval: time.Duration(float64(time.Second) * float64(max(m.scenario.Burst, 1)) / m.scenario.Rate),
 	}, nil
 }
 
@@ -116,7 +120,7 @@ func (s span) fault() error {
 		return fmt.Errorf("the generator could not send %d of %d packets", s.counts.Skipped, s.counts.Sent+s.counts.Skipped)
 	case float64(overflowed) > unsent*float64(s.counts.Received):
 		return fmt.Errorf("the generator had no room for %d datagrams", overflowed)
-	case lateness > late:
+	case lateness > max(late, s.interval/uneven):
 		return fmt.Errorf("the generator was late by %v", lateness)
 	case s.counts.Broken > s.counts.Opened/100:
 		return fmt.Errorf("%d of %d packets could not be read", s.counts.Broken, s.counts.Opened)
@@ -168,7 +172,7 @@ func (m *match) note(s span) {
 	ours := s.then.own.User + s.then.own.System - s.before.own.User - s.before.own.System
 	f[report.GeneratorMicros] = micros(ours) / forwarded
 	f[report.LateMicros] = micros(s.counts.Lateness.Quantile(0.99))
-	r.Negotiated, f[report.Feedback] = m.last.Negotiated(), float64(s.counts.Told)/s.seconds
+	r.Negotiated, f[report.Feedback] = m.first.Negotiated(), float64(s.counts.Told)/s.seconds
 	if s.counts.Feigned > 0 && f[report.Loss] <= scenario.MaxLoss { // else what was lost in truth comes again as well
 		// What was missing just before the span may have come again in it.
 		f[report.Repaired] = min(float64(s.counts.Repaired)/float64(s.counts.Feigned), 1)

@@ -275,6 +275,14 @@ func (e *End) Connected(ctx context.Context) error {
 	}
 }
 
+// apart reports whether there is no connection at this instant. Who is Direct has none
+// that could be lost.
+func (e *End) apart() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.connected && e.link.State() != link.StateConnected
+}
+
 // close ends the connection. It is for the Load, when its loop does not touch the socket any more.
 func (e *End) close() error {
 	err := errors.Join(e.link.Close(), e.port.Close())

@@ -26,14 +26,16 @@ const (
 	round   = int64(time.Millisecond)
 	sampled = 4 * round
 	// each is the least of that for a socket: looking into one where nothing is takes
-	// less than 1 µs, so that a crowd leaves most of the core to what it is there for.
-	each = int64(4 * time.Microsecond)
+	// about 1 µs, so that a crowd leaves most of the core to what it is there for. Sockets
+	// of those who are coming in are emptied every round.
+	each = int64(10 * time.Microsecond)
 	// looked of so many packets one is opened, a power of two: what the sockets
 	// let through of a sample is opened all the same.
 	looked = 16
-	// behind: a burst that is later than this is left out and counted, or the
-	// loop would send it in a heap with those after it.
+	// behind: a burst that is later than this, and than a part of what lies between two,
+	// is left out and counted, or the loop would send it in a heap with those after it.
 	behind = int64(20 * time.Millisecond)
+	heaped = 10 // the part, a tenth
 )
 
 // Config says what a Load is made of.
@@ -83,12 +85,14 @@ type Load struct {
 	// owned by the loop
 	ends    []*End
 	senders []*End // of them those who publish: few, where receivers are a crowd
+	coming  []*End // of them those without keys yet: who waits for a handshake is not to wait for the crowd
 	in      *inlet
 	out     outlet
 	arena   []byte
 	counts  Counts
 	reading int   // the next End to be read from
 	next    int64 // when all are to be read again
+	hurried int64 // when those who are coming were read last
 	stood   int64 // when it stood still last
 	wanted  []uint16
 	sealed  []byte
@@ -133,7 +137,7 @@ func (l *Load) add(name string, direction Direction, pictures int) (*End, error)
 		return nil, fmt.Errorf("party %s: %w", name, err)
 	}
 	l.do(func() {
-		l.ends = append(l.ends, e)
+		l.ends, l.coming = append(l.ends, e), append(l.coming, e)
 		if len(e.sources) > 0 {
 			l.senders = append(l.senders, e)
 		}
@@ -228,6 +232,7 @@ func (l *Load) Leave(e *End) (seen Seen, err error) {
 		found, seen = true, e.seen(unit.Instant(time.Now().UnixNano()))
 		l.ends = slices.Delete(l.ends, at, at+1)
 		l.senders = slices.DeleteFunc(l.senders, func(s *End) bool { return s == e })
+		l.coming = slices.DeleteFunc(l.coming, func(c *End) bool { return c == e })
 		if l.reading > at {
 			l.reading--
 		}
@@ -290,6 +295,17 @@ func (l *Load) RoundTrip() time.Duration {
 	return trips[len(trips)/2]
 }
 
+// Apart gives how many of the Ends that there are have lost their connection, for this
+// instant or for good: the server has not answered for some seconds.
+func (l *Load) Apart() (apart int) {
+	for _, e := range l.present() {
+		if e.apart() {
+			apart++
+		}
+	}
+	return apart
+}
+
 // Connected waits until media can flow on all Ends that there are.
 func (l *Load) Connected(ctx context.Context) error {
 	for _, e := range l.present() {
@@ -318,6 +334,7 @@ func (l *Load) run() {
 		l.stall()
 		now := time.Now().UnixNano()
 		due := l.sendDue(now)
+		l.hurry(now)
 		if now >= l.next && l.reading == len(l.ends) {
 			l.next, l.reading = now+l.round(), 0
 		}
@@ -331,6 +348,19 @@ func (l *Load) run() {
 			sleep(rest)
 		}
 	}
+}
+
+// hurry empties the sockets of those who are coming in.
+func (l *Load) hurry(now int64) {
+	if len(l.coming) == 0 || now < l.hurried+round {
+		return
+	}
+	l.hurried = now
+	l.coming = slices.DeleteFunc(l.coming, func(e *End) bool {
+		l.read(e, unit.Instant(now))
+		w := e.wire.Load()
+		return w != nil && w.seal != nil
+	})
 }
 
 // stall stands still if it is to.
@@ -361,7 +391,7 @@ func (l *Load) sendDue(now int64) (next int64) {
 			for s.due <= now {
 				late := now - s.due
 				s.due += s.interval
-				if late > behind {
+				if late > max(behind, s.interval/heaped) {
 					l.counts.Skipped += uint64(s.burst)
 					s.skip()
 					continue

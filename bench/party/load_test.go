@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,6 +102,56 @@ func measureForwarder(t *testing.T, forwarder closer, config party.Config) {
 	}
 	if every == 1 && c.Received > c.Expected {
 		t.Errorf("received %d, of %d by their numbers", c.Received, c.Expected)
+	}
+}
+
+// TestLoad_KnowsWhoIsApart: some seconds after a server has ended all are.
+func TestLoad_KnowsWhoIsApart(t *testing.T) {
+	t.Parallel()
+	made, err := ours.New(ours.Config{Loopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing := sync.OnceValue(made.Close)
+	t.Cleanup(func() { _ = closing() })
+	load, err := party.New(party.Config{Address: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Profile: srtp.AES128GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = load.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, name := range []string{"ann", "ben"} {
+		end, err := load.Publisher(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		offer, err := end.Offer(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := made.Publish(ctx, "room", name, offer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := end.Accept(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := load.Connected(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if apart := load.Apart(); apart != 0 {
+		t.Errorf("%d of those who have just come are apart", apart)
+	}
+	if err := closing(); err != nil {
+		t.Fatal(err)
+	}
+	for load.Apart() < 2 {
+		if ctx.Err() != nil {
+			t.Fatalf("%d are apart from a server that is not there any more, want 2", load.Apart())
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

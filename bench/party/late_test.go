@@ -1,0 +1,31 @@
+package party
+
+import (
+	"testing"
+	"time"
+
+	"meshfocus/bench/report"
+)
+
+// TestLoad_LeavesOutWhatWouldComeInAHeap: of a slow source nothing does.
+func TestLoad_LeavesOutWhatWouldComeInAHeap(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		interval, late time.Duration
+		skipped        uint64
+	}{
+		{100 * time.Millisecond, 15 * time.Millisecond, 0},
+		{100 * time.Millisecond, 50 * time.Millisecond, 1},
+		{time.Second, 50 * time.Millisecond, 0},
+		{time.Second, 500 * time.Millisecond, 1},
+	} {
+		now := time.Now().UnixNano()
+		s := newSource(1, 0, 1)
+		s.interval, s.burst, s.due = int64(c.interval), 1, now-int64(c.late)
+		l := &Load{senders: []*End{{sources: []*source{s}}}, counts: Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}}}
+		l.sendDue(now)
+		if l.counts.Skipped != c.skipped {
+			t.Errorf("every %v, late by %v: %d were left out, want %d", c.interval, c.late, l.counts.Skipped, c.skipped)
+		}
+	}
+}
