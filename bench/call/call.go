@@ -38,6 +38,10 @@ type Config struct {
 	Warm, Measure time.Duration
 	// Seed decides about the sizes of frames, and what paths lose.
 	Seed uint64
+	// Film and Sound are what publishers send instead of ours, nil where Scenario names
+	// no files; the codec of a Film is the Scenario's.
+	Film  *clip.Film
+	Sound *clip.Sound
 	// Clocks is how far the publishers' clock is ahead, where it is another.
 	Clocks offset.Offset
 }
@@ -86,7 +90,8 @@ func (s *stage) enter(ctx context.Context) (err error) {
 		return err
 	}
 	if s.load, err = party.New(party.Config{
-		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Codec: clip.Codec(c.Scenario.Codec), Seed: c.Seed, Clocks: c.Clocks,
+		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Codec: clip.Codec(c.Scenario.Codec),
+		Film: c.Film, Sound: c.Sound, Seed: c.Seed, Clocks: c.Clocks,
 	}); err != nil {
 		return err
 	}

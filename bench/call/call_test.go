@@ -5,12 +5,14 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"meshfocus/bench/clip"
 	"meshfocus/bench/offset"
 	"meshfocus/bench/party"
 	"meshfocus/bench/report"
@@ -115,12 +117,26 @@ func machine(t *testing.T, r report.Round) bool {
 	return false
 }
 
+// filmed has publishers send a file whose key frames are of more packets than leave
+// together.
+func filmed(c Config) Config {
+	c.Film = &clip.Film{Codec: clip.VP8, Width: 640, Height: 360}
+	for i, made := range clip.Frames(clip.VP8, 640) {
+		if i == 0 {
+			made = append(slices.Clone(made), make([]byte, 100_000)...)
+		}
+		c.Film.Frames = append(c.Film.Frames, clip.Frame{Data: made, Lasts: 20 * time.Millisecond, Key: i == 0})
+	}
+	return c
+}
+
 // TestRun_SaysWhatPeopleSee measures tiny calls of each sort.
 func TestRun_SaysWhatPeopleSee(t *testing.T) {
 	for name, c := range map[string]Config{
 		"pion, they come and go": config(scenario.Scenario{Publishers: 2, Subscribers: 2, Leave: 300 * time.Millisecond}, inside("pion")),
 		"ours, layers change":    config(scenario.Scenario{Publishers: 1, Subscribers: 2, Layers: 3, Change: 300 * time.Millisecond}, inside("ours")),
 		"ours, speakers":         config(scenario.Scenario{Publishers: 3, Subscribers: 1, Layers: 3, Speak: 600 * time.Millisecond}, inside("ours")),
+		"ours, a file":           filmed(config(scenario.Scenario{Publishers: 2, Subscribers: 2}, inside("ours"))),
 		"ours, a path": config(scenario.Scenario{Publishers: 1, Subscribers: 2, Path: []scenario.Stretch{
 			{Delay: 30 * time.Millisecond, Bandwidth: 20e6, Queue: 100 * time.Millisecond, Loss: 0.02},
 		}}, inside("ours")),

@@ -17,7 +17,6 @@
 package clip
 
 import (
-	"bytes"
 	"embed"
 	"encoding/binary"
 	"fmt"
@@ -94,37 +93,38 @@ func pictures(stream []byte) (units [][]byte) {
 	return units
 }
 
-// SoundEvery is how much sound each packet of Opus has, in samples of 48 kHz.
-const SoundEvery = 960
-
 // Opus gives ten seconds of sound, in packets of 20 ms with one frame each.
-func Opus() (packets [][]byte) {
-	const header, magic = 27, "OggS" // RFC 3533 section 6
-	var packet []byte
-	for page := testcard.Audio; len(page) > header && bytes.HasPrefix(page, []byte(magic)); {
-		lengths := page[header : header+int(page[26])]
-		page = page[header+len(lengths):]
-		for _, length := range lengths {
-			packet = append(packet, page[:length]...)
-			page = page[length:]
-			if length < 255 {
-				packets, packet = append(packets, packet), nil
-			}
-		}
+func Opus() *Sound {
+	sound, err := readSound("testcard", testcard.Audio)
+	if err != nil {
+		panic(err) // it is compiled in
 	}
-	return packets[2:] // OpusHead and OpusTags (RFC 7845 section 5)
+	return sound
 }
 
-// Padded gives a packet of Opus with one frame as one with room for a stamp in its
-// padding: of code 3, with the count byte of one frame and padding, and its size
-// (RFC 6716 section 3.2.5). A packet that has not one frame is given as it is.
+// Padded gives a packet of Opus as one with room for a stamp in its padding: of code 3,
+// with the byte that counts its frames and says that there is padding, and the size of
+// that (RFC 6716 section 3.2.5). Behind these stands what stood behind the code before. A
+// packet that has padding of its own, or is none, is given as it is, without room.
 //
-//	| config |s|1|1|1|p|     1     |  16 bytes of padding | frame | padding
-func Padded(dst, packet []byte) []byte {
-	if len(packet) == 0 || packet[0]&3 != 0 {
-		return append(dst, packet...)
+//	| config |s|1|1|v|1|   count   |  16 bytes of padding | lengths, frames | padding
+func Padded(dst, packet []byte) (padded []byte, room bool) {
+	const twoAlike, two, several, different, padding = 1, 2, 3, 0x80, 0x40
+	if len(packet) == 0 {
+		return dst, false
 	}
-	dst = append(dst, packet[0]|3, 0x41, StampSize)
-	dst = append(dst, packet[1:]...)
-	return append(dst, make([]byte, StampSize)...)
+	count, rest := byte(1), packet[1:]
+	switch packet[0] & 3 {
+	case twoAlike:
+		count = 2
+	case two:
+		count = different | 2
+	case several:
+		if len(rest) == 0 || rest[0]&padding != 0 {
+			return append(dst, packet...), false
+		}
+		count, rest = rest[0], rest[1:]
+	}
+	dst = append(append(dst, packet[0]|several, count|padding, StampSize), rest...)
+	return append(dst, make([]byte, StampSize)...), true
 }

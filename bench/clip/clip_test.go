@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
@@ -62,18 +63,23 @@ func TestStamp_IsReadAgain(t *testing.T) {
 }
 
 func TestOpus_LastsTwentyMilliseconds(t *testing.T) {
-	packets := Opus()
-	if len(packets) < 490 || len(packets) > 510 {
-		t.Fatalf("%d packets", len(packets))
+	const each = 960 // samples of 48 kHz
+	sound := Opus()
+	if len(sound.packets) < 490 || len(sound.packets) > 510 {
+		t.Fatalf("%d packets", len(sound.packets))
 	}
-	for i, packet := range packets {
-		padded := Padded(nil, packet)
+	for i, one := range sound.packets {
+		packet := one.Data
+		padded, room := Padded(nil, packet)
+		if !room || one.Lasts != 20*time.Millisecond {
+			t.Fatalf("packet %d: room %v, lasts %v", i, room, one.Lasts)
+		}
 		Stamp(padded, 0, int64(i))
 		var before, after opus.Packet
 		if err := before.Parse(packet); err != nil {
 			t.Fatal(err)
 		}
-		if err := after.Parse(padded); err != nil || after.Samples != SoundEvery || after.Frames != 1 || before.Samples != after.Samples {
+		if err := after.Parse(padded); err != nil || after.Samples != each || after.Frames != 1 || before.Samples != after.Samples {
 			t.Fatalf("packet %d: %+v, padded %+v, %v", i, before, after, err)
 		}
 		if _, at, ok := ReadStamp(padded); !ok || at != int64(i) {
@@ -82,6 +88,32 @@ func TestOpus_LastsTwentyMilliseconds(t *testing.T) {
 		if _, _, ok := ReadStamp(packet); ok {
 			t.Fatal("a stamp where none is")
 		}
+	}
+}
+
+// TestPadded_LeavesWhatIsHeard of packets of all codes: as many frames, of the same bytes.
+func TestPadded_LeavesWhatIsHeard(t *testing.T) {
+	for name, packet := range map[string][]byte{
+		"one": {0x78, 1, 2, 3}, "two alike": {0x79, 1, 2, 3, 4}, "two": {0x7a, 1, 9, 8, 7}, "three alike": {0x7b, 3, 1, 2, 3},
+		"three": {0x7b, 0x83, 1, 2, 7, 8, 8, 9}, "one of them alone": {0x78}, "padded": {0x7b, 0x41, 2, 7, 0, 0},
+	} {
+		var before, after opus.Packet
+		if err := before.Parse(packet); err != nil {
+			t.Fatal(name, err)
+		}
+		padded, room := Padded(nil, packet)
+		err := after.Parse(padded)
+		if err != nil || before.Frames != after.Frames || before.Samples != after.Samples || room != (name != "padded") {
+			t.Errorf("%s: %+v, padded %+v, room %v, %v", name, before, after, room, err)
+		}
+		// Lengths and frames are what they were: what stands before them is known.
+		skip := map[bool]int{false: 1, true: 2}[packet[0]&3 == 3]
+		if room && !bytes.Equal(padded[3:len(padded)-StampSize], packet[skip:]) {
+			t.Errorf("%s: % x has become % x", name, packet, padded)
+		}
+	}
+	if _, room := Padded(nil, nil); room {
+		t.Error("nothing has room")
 	}
 }
 

@@ -56,40 +56,84 @@ func (c *Cutter) Cut(made []byte, key bool, size int) []Payload {
 	case AV1:
 		return c.elements(made, filler)
 	case VP9:
-		return c.parts(appendIndex(append(slices.Clip(made), make([]byte, filler)...)), len(made), c.describe9)
+		pictures, sizes := superframe(made)
+		return c.parts(appendIndex(append(slices.Clip(pictures), make([]byte, filler)...), sizes), len(pictures), c.describe9)
 	}
 	return c.parts(append(slices.Clip(made), make([]byte, filler)...), len(made), c.describe8)
 }
 
-// indexSize is that of the index of a superframe with one frame (VP9's bitstream
-// specification, annex B): marker, size in four bytes, marker. Without it decoders
-// take what stands behind the last tile for another frame.
+// The index of a superframe (VP9's bitstream specification, annex B) is a marker with the
+// number of frames, their sizes, and the marker again. Ours have sizes of four bytes.
+// Without it decoders take what stands behind the last tile for another frame.
 const (
-	indexSize   = 6
 	indexMarker = 0xd8
+	// indexSize is that of one frame.
+	indexSize = 6
+	// most frames of a superframe.
+	mostFrames = 8
 )
 
-func appendIndex(frame []byte) []byte {
-	size := uint32(len(frame))
-	return append(binary.LittleEndian.AppendUint32(append(frame, indexMarker), size), indexMarker)
+// superframe takes an index of whatever form off, and gives the sizes of all frames but
+// the last, to which the rest belongs: none of a frame that is alone.
+func superframe(made []byte) (pictures []byte, sizes []int) {
+	if len(made) == 0 || made[len(made)-1]&0xe0 != 0xc0 {
+		return made, nil
+	}
+	marker := made[len(made)-1]
+	count, each := int(marker&7)+1, int(marker>>3&3)+1
+	begin := len(made) - 2 - count*each
+	if begin < 0 || made[begin] != marker {
+		return made, nil
+	}
+	left := begin
+	for at := begin + 1; count > 1; count-- {
+		size := 0
+		for i := range each {
+			size |= int(made[at+i]) << (8 * i)
+		}
+		if size > left {
+			return made, nil // it only looks like one
+		}
+		sizes, left, at = append(sizes, size), left-size, at+each
+	}
+	return made[:begin], sizes
 }
 
-// beforeIndex gives a packet without the index that it may end with.
+// appendIndex says where frames end: those of these sizes, and one that is the rest.
+func appendIndex(whole []byte, sizes []int) []byte {
+	marker, last := byte(indexMarker|len(sizes)), len(whole)
+	whole = append(whole, marker)
+	for _, size := range sizes {
+		whole = binary.LittleEndian.AppendUint32(whole, uint32(size))
+		last -= size
+	}
+	return append(binary.LittleEndian.AppendUint32(whole, uint32(last)), marker)
+}
+
+// beforeIndex gives a packet without an index of ours that it may end with.
 func beforeIndex(packet []byte) []byte {
 	last := len(packet) - 1
-	if last < indexSize || packet[last] != indexMarker || packet[last-indexSize+1] != indexMarker {
+	if last < 0 || packet[last]&^(mostFrames-1) != indexMarker {
 		return packet
 	}
-	return packet[:last-indexSize+1]
+	begin := last - 1 - 4*(int(packet[last]&(mostFrames-1))+1)
+	if begin < 0 || packet[begin] != packet[last] {
+		return packet
+	}
+	return packet[:begin]
 }
 
 // parts cuts a frame of which so many bytes are read into parts of equal size, each behind a descriptor.
 func (c *Cutter) parts(whole []byte, read int, describe func(dst []byte, first, last bool) []byte) (all []Payload) {
 	const described = 16 // no descriptor is larger
+	index := 0           // of a superframe, which nothing is written into
+	if c.codec == VP9 {
+		index = len(whole) - len(beforeIndex(whole))
+	}
 	for left := (len(whole) + c.most - described - 1) / (c.most - described); left > 0; left-- {
 		size := len(whole) / left
 		payload := append(describe(nil, len(all) == 0, left == 1), whole[:size]...)
-		all = append(all, Payload{payload, read <= size-StampSize-indexSize})
+		all = append(all, Payload{payload, read <= size-StampSize-index})
 		whole, read = whole[size:], max(read-size, 0)
 	}
 	return all

@@ -125,13 +125,13 @@ func (e *End) intend(direction Direction, pictures int) {
 	for layer := range max(e.load.config.Layers, 1) {
 		s := newSource(chance.Uint32(), layer, e.load.config.Layers)
 		if faithful {
-			s.film = newFilm(e.Number, e.load.config.Codec, s.width, s.height, e.load.config.Seed)
+			s.film = newFilm(e.Number, e.load.config, s.width, s.height)
 		}
 		e.sources = append(e.sources, s)
 	}
 	first := e.sources[0]
 	if faithful { // before the picture: what layers say of themselves stands in the end
-		voice := newVoice(chance.Uint32())
+		voice := newVoice(chance.Uint32(), e.load.config.Sound)
 		voice.from = e.Number
 		e.sources = append(e.sources, voice)
 		track := jsep.Track{Stream: e.Name, ID: e.VoiceID(), Sources: []jsep.Source{{SSRC: voice.ssrc}}}

@@ -37,8 +37,11 @@ func TestLoad_FaithfulPartiesSeeAndHear(t *testing.T) {
 }
 
 func TestNew_KnowsItsCodecs(t *testing.T) {
-	if _, err := party.New(party.Config{Codec: "h263"}); !errors.Is(err, party.ErrCodec) {
-		t.Error(err)
+	film := &clip.Film{Codec: clip.AV1}
+	for _, config := range []party.Config{{Codec: "h263"}, {Codec: clip.VP8, Film: film}, {Codec: clip.AV1, Film: film, Layers: 2}} {
+		if _, err := party.New(config); !errors.Is(err, party.ErrCodec) {
+			t.Errorf("%+v: %v", config, err)
+		}
 	}
 }
 

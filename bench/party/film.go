@@ -2,6 +2,7 @@ package party
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"meshfocus/bench/clip"
 )
@@ -15,17 +16,16 @@ const (
 	// those are larger or smaller than their mean, either way.
 	keyTimes = 4
 	uneven   = 0.4
-	// soundEvery is the time of a packet of sound.
-	soundEvery = int64(20e6)
 )
 
 // film is what a faithful publisher shows: frames that can be decoded, as large as
-// an encoder makes them. Each packet that has room behind what a decoder reads says
-// there when its frame was captured.
+// an encoder makes them, or those of a file as they are. Each packet that has room behind
+// what a decoder reads says there when its frame was captured.
 type film struct {
-	from   int // number of the publisher
-	frames [][]byte
-	mean   float64 // bytes of a frame
+	from   int        // number of the publisher
+	file   *clip.Film // nil: ours
+	frames [][]byte   // of ours
+	mean   float64    // bytes of a frame
 	random *rand.Rand
 	next   int // of frames
 
@@ -34,17 +34,44 @@ type film struct {
 	captured int64
 }
 
-// newFilm makes that of a picture by its size.
-func newFilm(from int, codec clip.Codec, width, height uint16, seed uint64) *film {
-	return &film{
-		from: from, frames: clip.Frames(codec, int(width)), cutter: clip.NewCutter(codec, PayloadSize, int(width), int(height)), mean: filmRates[width] / 8 / float64(frames),
-		random: rand.New(rand.NewPCG(seed, uint64(width))),
+// newFilm makes that of a file, or of a picture by its size.
+func newFilm(from int, config Config, width, height uint16) *film {
+	if file := config.Film; file != nil {
+		return &film{from: from, file: file, cutter: clip.NewCutter(file.Codec, PayloadSize, file.Width, file.Height)}
 	}
+	return &film{
+		from: from, frames: clip.Frames(config.Codec, int(width)), cutter: clip.NewCutter(config.Codec, PayloadSize, int(width), int(height)),
+		mean: filmRates[width] / 8 / float64(frames), random: rand.New(rand.NewPCG(config.Seed, uint64(width))),
+	}
+}
+
+// lasts says for how many ns the next frame is shown, a key frame if one is wanted.
+func (f *film) lasts(key bool) int64 {
+	if f.file == nil {
+		return int64(time.Second) / frames
+	}
+	return int64(f.file.Frames[f.at(key)].Lasts)
+}
+
+// at is the number of a file's next frame: if a key frame is wanted, of the next that
+// there is.
+func (f *film) at(key bool) int {
+	if key {
+		return f.file.Key(f.next)
+	}
+	return f.next
 }
 
 // capture takes the next frame, a key frame if one is wanted, and says in how many
 // packets it leaves.
 func (f *film) capture(now int64, key bool) (packets int) {
+	f.captured = now
+	if f.file != nil {
+		made := f.file.Frames[f.at(key)]
+		f.next = (f.at(key) + 1) % len(f.file.Frames)
+		f.left = f.cutter.Cut(made.Data, made.Key, 0)
+		return len(f.left)
+	}
 	size := f.mean * (1 + uneven*(2*f.random.Float64()-1))
 	if key {
 		f.next, size = 0, size*keyTimes
@@ -54,7 +81,7 @@ func (f *film) capture(now int64, key bool) (packets int) {
 	if f.next == len(f.frames) {
 		f.next = 1 // another key frame comes when it is asked for
 	}
-	f.left, f.captured = f.cutter.Cut(made, key, int(size)), now
+	f.left = f.cutter.Cut(made, key, int(size))
 	return len(f.left)
 }
 
@@ -66,10 +93,12 @@ func (f *film) take(payload []byte) int {
 	return size
 }
 
-// newVoice makes the source of a publisher's sound.
-func newVoice(ssrc uint32) *source {
+// newVoice makes the source of a publisher's sound; nil is ours.
+func newVoice(ssrc uint32, sound *clip.Sound) *source {
 	s := newSource(ssrc, 0, 1)
-	s.sound = clip.Opus()
+	if s.sound = sound; sound == nil {
+		s.sound = clip.Opus()
+	}
 	return s
 }
 
@@ -85,9 +114,11 @@ func (s *source) level() []byte {
 
 // say gives the next packet of a sound.
 func (s *source) say(now int64, w *wire) (header, payload []byte) {
-	p := clip.Padded(s.payload[:0], s.sound[int(s.packets)%len(s.sound)])
-	clip.Stamp(p, s.from, now)
-	s.timestamp += clip.SoundEvery
+	p, room := clip.Padded(s.payload[:0], s.sound.At(int(s.packets)).Data)
+	if room {
+		clip.Stamp(p, s.from, now)
+	}
+	s.pass()
 	header = appendElements(s.begin(w.voice.media, false), now, w.voice, w.voiceMid, 0, "", 0, s.level())
 	s.sequence++
 	s.packets++

@@ -61,6 +61,10 @@ type Config struct {
 	Faithful bool
 	// Codec is that of faithful pictures, "" VP8. Others send VP8 alone.
 	Codec clip.Codec
+	// Film and Sound are what faithful publishers send instead of ours, all of them
+	// the same; nil is ours. A Film is of Codec, and goes with one layer.
+	Film  *clip.Film
+	Sound *clip.Sound
 	// Stall has the loop stand still for so long, ten times a second: a generator that is
 	// not up to it, to see whether that is seen.
 	Stall time.Duration
@@ -104,6 +108,9 @@ func New(config Config) (*Load, error) {
 	config.Codec = cmp.Or(config.Codec, clip.VP8)
 	if _, known := pictured[config.Codec]; !known {
 		return nil, fmt.Errorf("%w: %q", ErrCodec, config.Codec)
+	}
+	if film := config.Film; film != nil && (film.Codec != config.Codec || config.Layers > 1) {
+		return nil, fmt.Errorf("%w: a film of %s, for %d layers of %s", ErrCodec, film.Codec, max(config.Layers, 1), config.Codec)
 	}
 	certificate, err := link.NewCertificate()
 	if err != nil {
@@ -390,6 +397,7 @@ func (l *Load) sendDue(now int64) (next int64) {
 			}
 			for s.due <= now {
 				late := now - s.due
+				s.interval = s.lasts()
 				s.due += s.interval
 				if late > max(behind, s.interval/heaped) {
 					l.counts.Skipped += uint64(s.burst)
@@ -412,11 +420,19 @@ func (l *Load) send(e *End, s *source) {
 	if w == nil || w.seal == nil || !w.sending {
 		return
 	}
-	l.arena = l.arena[:0]
-	if s.film != nil {
-		s.burst = s.film.capture(time.Now().UnixNano(), s.wantKey)
+	if s.film == nil {
+		l.sendSome(e, s, w, min(s.burst, batch))
+		return
 	}
-	for range min(s.burst, batch) {
+	for left := s.film.capture(time.Now().UnixNano(), s.wantKey); left > 0; left -= batch {
+		l.sendSome(e, s, w, min(left, batch))
+	}
+}
+
+// sendSome sends so many packets together.
+func (l *Load) sendSome(e *End, s *source, w *wire, packets int) {
+	l.arena = l.arena[:0]
+	for range packets {
 		header, payload := s.next(time.Now().UnixNano(), w, e.transport)
 		e.transport++
 		from := len(l.arena)

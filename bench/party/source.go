@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meshfocus/bench/clip"
+	"meshfocus/bench/playout"
 )
 
 const (
@@ -31,20 +32,22 @@ type source struct {
 	share         float64
 	width, height uint16
 
-	interval int64 // ns between bursts
+	interval int64 // ns between bursts; of a file, from the one that is due to the next
 	burst    int
 	perFrame int
 	due      int64
 
 	sequence  uint16
 	timestamp uint32
+	lasted    int64 // ns that what was sent last is shown or heard
+	rest      int64 // of ns, what is less than a tick
 	picture   uint16
 	inFrame   int
 	wantKey   bool
 	key       bool
 
-	film  *film    // of a faithful publisher's picture
-	sound [][]byte // of its voice
+	film  *film       // of a faithful publisher's picture
+	sound *clip.Sound // of its voice
 	// silent is what its voice says of itself, and from the publisher's number.
 	silent bool
 	from   int
@@ -81,12 +84,9 @@ func (s *source) pace(now int64, rate float64, burst int) {
 		if s.interval != 0 && rate > 0 {
 			return
 		}
-		s.interval, s.due, s.burst = int64(time.Second)/frames, now, 1
-		if s.sound != nil {
-			s.interval = soundEvery
-		}
-		if rate <= 0 {
-			s.interval = 0
+		s.interval, s.due, s.burst = 0, now, 1
+		if rate > 0 {
+			s.interval = s.lasts()
 		}
 		return
 	}
@@ -99,13 +99,34 @@ func (s *source) pace(now int64, rate float64, burst int) {
 	}
 }
 
-// skip lets what is due be: what it shows is gone by.
-func (s *source) skip() {
+// lasts says for how many ns the next frame or sound is there. One that goes by packets
+// has its pace.
+func (s *source) lasts() int64 {
 	switch {
 	case s.film != nil:
-		s.timestamp += clock / frames
+		return s.film.lasts(s.wantKey)
 	case s.sound != nil:
-		s.timestamp += clip.SoundEvery
+		return int64(s.sound.At(int(s.packets)).Lasts)
+	}
+	return s.interval
+}
+
+// pass lets the time of what was there go by, and what is due begin.
+func (s *source) pass() {
+	ticks := int64(clock)
+	if s.sound != nil {
+		ticks = playout.SoundClock
+	}
+	s.rest += s.lasted * ticks
+	s.timestamp += uint32(s.rest / int64(time.Second))
+	s.rest %= int64(time.Second)
+	s.lasted = s.interval
+}
+
+// skip lets the time of what is due be without it: what follows comes later.
+func (s *source) skip() {
+	if s.film != nil || s.sound != nil {
+		s.pass()
 	}
 }
 
@@ -127,7 +148,11 @@ func (s *source) next(now int64, w *wire, number uint16) (header, payload []byte
 	first := s.inFrame == 0
 	if first {
 		s.picture = (s.picture + 1) & 0x7fff
-		s.timestamp += clock / frames
+		if s.film != nil {
+			s.pass()
+		} else {
+			s.timestamp += clock / frames
+		}
 		s.key, s.wantKey = s.wantKey, false
 	}
 	s.inFrame++

@@ -155,21 +155,72 @@ func TestMaximum_ReadsAsItWasWritten(t *testing.T) {
 
 // TestLayered_OffersLayers of the picture, and leaves the sound its source.
 func TestLayered_OffersLayers(t *testing.T) {
-	sources := []*source{newSource(1, 0, 2), newSource(2, 1, 2), newVoice(3)}
+	sources := []*source{newSource(1, 0, 2), newSource(2, 1, 2), newVoice(3, nil)}
 	const sound = "v=0\r\nm=audio\r\na=ssrc:3 cname:x\r\n"
 	got := layered(sound+"m=video\r\na=ssrc-group:FID 1 4\r\na=ssrc:1 cname:x\r\na=mid:0\r\n", sources)
 	if want := sound + "m=video\r\na=mid:0\r\na=rid:h send\r\na=rid:f send\r\na=simulcast:send h;f\r\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	const one = "m=video\r\na=ssrc:1 cname:x\r\n"
-	if got := layered(one, []*source{newSource(1, 0, 1), newVoice(3)}); got != one {
+	if got := layered(one, []*source{newSource(1, 0, 1), newVoice(3, nil)}); got != one {
 		t.Errorf("of one layer %q", got)
+	}
+}
+
+// TestFilm_GoesOnAtTheNextKeyFrame when one is asked for, at the pace of its file, and
+// begins again where that ends.
+func TestFilm_GoesOnAtTheNextKeyFrame(t *testing.T) {
+	const ms = time.Millisecond
+	file := &clip.Film{Codec: clip.VP8, Width: 320, Height: 180}
+	for i, lasts := range []time.Duration{40 * ms, 20 * ms, 30 * ms, 50 * ms, 10 * ms} {
+		size := 100
+		if i == 1 {
+			size = 150 * PayloadSize // more than leave together
+		}
+		file.Frames = append(file.Frames, clip.Frame{Data: bytes.Repeat([]byte{byte(i)}, size), Lasts: lasts, Key: i%3 == 0})
+	}
+	s := newSource(7, 0, 1)
+	s.film = newFilm(3, Config{Film: file}, 0, 0)
+	s.pace(0, 1, 1)
+	w := &wire{mid: "0", out: numbers{media: 96}}
+	const descriptor = 6
+	begun := s.timestamp
+	for i, c := range []struct {
+		want  bool
+		frame byte
+		shown uint32 // ms since the first
+	}{{true, 0, 0}, {false, 1, 40}, {false, 2, 60}, {false, 3, 90}, {false, 4, 140}, {false, 0, 150}, {true, 3, 190}, {true, 0, 240}, {true, 3, 280}} {
+		s.wantKey = c.want
+		s.interval = s.lasts()
+		packets := s.film.capture(1<<40+int64(i), s.wantKey)
+		var got []byte
+		for n := range packets {
+			header, payload := s.next(0, w, 0)
+			read, err := packet.Parse(append(bytes.Clone(header), payload...))
+			if err != nil || read.Marker != (n == packets-1) || read.Timestamp-begun != c.shown*clock/1000 {
+				t.Fatalf("frame %d, packet %d of %d: %+v, %v", i, n, packets, read, err)
+			}
+			if from, at, ok := clip.ReadStamp(payload); n == packets-1 && (!ok || from != 3 || at != 1<<40+int64(i)) {
+				t.Errorf("frame %d: stamped %d, %d, %v", i, from, at, ok)
+			}
+			got = append(got, payload[descriptor:]...)
+		}
+		if want := file.Frames[c.frame]; !bytes.HasPrefix(got, want.Data) || s.interval != int64(want.Lasts) || s.wantKey {
+			t.Errorf("frame %d is % x… and lasts %v, want number %d", i, got[:4], time.Duration(s.interval), c.frame)
+		}
+	}
+	// What is left out takes its time, and comes later.
+	before := s.timestamp
+	s.interval = s.lasts()
+	s.skip()
+	if s.timestamp != before+50*clock/1000 || s.film.next != 4 {
+		t.Errorf("after a skip it is at %d, frame %d", s.timestamp-before, s.film.next)
 	}
 }
 
 // TestVoice_SaysHowLoudItIs in the header, by the element of RFC 6464.
 func TestVoice_SaysHowLoudItIs(t *testing.T) {
-	s := newVoice(1)
+	s := newVoice(1, nil)
 	for silent, want := range map[bool]byte{false: 0x80 | 20, true: 127} {
 		s.silent = silent
 		header, _ := s.say(0, &wire{voice: numbers{media: 111, level: 5}})

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -48,7 +49,7 @@ func Names() (names []string) {
 }
 
 // Find gives a scenario by its name in the library, or by the path of a file,
-// which has a slash or ends with .yaml.
+// which has a slash or ends with .yaml; files that it names are where it is.
 func Find(name string) (Book, error) {
 	if strings.Contains(name, "/") || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") {
 		text, err := os.ReadFile(name)
@@ -56,6 +57,7 @@ func Find(name string) (Book, error) {
 			return Book{}, err
 		}
 		s, err := Parse(name, text)
+		s.Source, s.Sound = beside(name, s.Source), beside(name, s.Sound)
 		return Book{s, string(text)}, err
 	}
 	books := Library()
@@ -64,6 +66,14 @@ func Find(name string) (Book, error) {
 		return Book{}, fmt.Errorf("there is no scenario %q; there are %s, and files (./mine.yaml)", name, strings.Join(Names(), ", "))
 	}
 	return books[at], nil
+}
+
+// beside gives the path of a file that another names; "" of none.
+func beside(name, file string) string {
+	if file == "" || filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(filepath.Dir(name), file)
 }
 
 // Comparison gives the scenarios by which servers that forward are compared: without

@@ -32,7 +32,7 @@ var (
 		Cost:     {"burst", "cipher", "tick", "lanes", "layers", "lose"},
 		Capacity: {"burst", "cipher", "tick", "lanes", "layers", "lose", "sample"},
 		Memory:   {"burst", "cipher", "tick", "lanes", "layers", "lose"},
-		Call:     {"codec", "cipher", "lanes", "layers", "leave", "change", "speak", "path"},
+		Call:     {"codec", "source", "sound", "cipher", "lanes", "layers", "leave", "change", "speak", "path"},
 		Mesh:     {"leave", "delay"},
 		Messages: {"delay"}, Storm: {"delay"},
 	}
@@ -138,6 +138,10 @@ func (s Scenario) check(file string, at map[string]*token.Position) error {
 		return fail("cipher", "%q is none; there are %s and %s", s.Cipher, GCM, CM)
 	case s.Speak > 0 && (s.Layers < 3 || s.Publishers < 2 || s.Change > 0 || s.Leave > 0):
 		return fail("speak", "it takes two publishers and three layers, and goes with neither change nor leave")
+	case s.Source != "" && s.Codec != "":
+		return fail("codec", "it is that of the file which source names")
+	case s.Source != "" && s.Layers > 1:
+		return fail("source", "a file is one layer, not %d", s.Layers)
 	case s.Codec != "" && !slices.Contains(codecs, s.Codec):
 		return fail("codec", "%q is none; there are %s", s.Codec, words(codecs))
 	}

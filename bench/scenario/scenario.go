@@ -76,6 +76,11 @@ type Scenario struct {
 
 	// Codec is what publishers of a Call send, with sound in Opus.
 	Codec string `yaml:"codec"`
+	// Source and Sound are files that publishers of a Call send instead: IVF with VP8,
+	// VP9 or AV1, or H.264 in annex B form, whose codec it is then, and Ogg Opus. In a
+	// scenario of a file they are where that is. "" is the pictures and sound of ours.
+	Source string `yaml:"source"`
+	Sound  string `yaml:"sound"`
 	// Leave is how often a subscriber of a Call, or a party of a Mesh, leaves and another joins, and Change how
 	// often subscribers want another layer. 0 is never.
 	Leave  time.Duration `yaml:"leave"`

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +86,22 @@ func TestParse_ReadsAScenario(t *testing.T) {
 	}
 }
 
+func TestFind_GivesFilesWhereTheScenarioIs(t *testing.T) {
+	folder := t.TempDir()
+	name := filepath.Join(folder, "mine.yaml")
+	text := "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\nsource: films/film.ivf\nsound: /talk.ogg\n"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	book, err := Find(name)
+	if err != nil || book.Source != filepath.Join(folder, "films/film.ivf") || book.Sound != "/talk.ogg" {
+		t.Errorf("%q and %q, %v", book.Source, book.Sound, err)
+	}
+	if book, err := Find("call-3"); err != nil || book.Source != "" || book.Sound != "" {
+		t.Errorf("%+v, %v", book, err)
+	}
+}
+
 func TestParse_SaysWhereAndWhy(t *testing.T) {
 	for _, c := range []struct{ change, to, want string }{
 		{"kind: cost", "kind: cots", `mine.yaml:4:1: kind: "cots" is none; there are call, capacity, cost`},
@@ -98,6 +116,8 @@ func TestParse_SaysWhereAndWhy(t *testing.T) {
 		{"tick: off", "cipher: rot13", `mine.yaml:8:1: cipher: "rot13" is none`},
 		{"tick: off", "  tick: [", "mine.yaml:"},
 		{whole, "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: h263", `mine.yaml:6:1: codec: "h263" is none; there are vp8, vp9, h264, av1`},
+		{whole, "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\ncodec: vp8\nsource: film.ivf", `mine.yaml:6:1: codec: it is that of the file which source names`},
+		{whole, "name: mine\nstands-for: A test.\nkind: call\npublishers: 1\nsubscribers: 1\nsource: film.ivf\nlayers: 3", `mine.yaml:6:1: source: a file is one layer, not 3`},
 		{"name: mine", "name: mine\n\"a\\nb\": 1", `mine.yaml:2:1: unknown field "a b"`},
 		{"name: mine", "name: mine\npath: !a b", "mine.yaml:2:7: !a b: tags"},
 		{"name: mine", "name: &a mine", "mine.yaml:1:7: &a mine: tags"},

@@ -14,6 +14,10 @@ import (
 
 // prepareCalls is the way of calls: the same servers, with parties that see and hear.
 func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error) {
+	scenarios, films, err := q.sources(scenarios)
+	if err != nil {
+		return nil, err
+	}
 	config, fault, err := q.contest(scenarios)
 	if err != nil {
 		return nil, err
@@ -23,7 +27,8 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 		key := [2]string{s.Name, r.Name()}
 		seeds[key]++
 		return call.Run(ctx, call.Config{
-			Scenario: s, Rival: r, Place: config.PlaceOf(s), Address: config.Address, Warm: config.Warm, Measure: config.Measure, Seed: q.seed + seeds[key] - 1, Clocks: q.clocks,
+			Scenario: s, Rival: r, Place: config.PlaceOf(s), Address: config.Address, Warm: config.Warm, Measure: config.Measure, Seed: q.seed + seeds[key] - 1,
+			Film: films.pictures[s.Source], Sound: films.sounds[s.Sound], Clocks: q.clocks,
 		})
 	}
 	return func(ctx context.Context, l *ledger) error {

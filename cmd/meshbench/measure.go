@@ -28,6 +28,7 @@ type comparison struct {
 	whip                             whip
 	farLiveKit                       farLiveKit
 	mayLoad                          string
+	source, sound                    string // files
 	rounds, spare, loops             int
 	seed                             uint64
 	warm, measure                    time.Duration
@@ -54,6 +55,7 @@ docs/bench.md has the method, and how to read a report.`,
   meshbench run todevice storm-20 --targets embedded
   meshbench run even --whip http://127.0.0.1:8889/s/whip --whep http://127.0.0.1:8889/s/whep
   meshbench run call-3 --livekit-at wss://livekit.example.org --livekit-key KEY --livekit-secret SECRET
+  meshbench run call-3 --source film.ivf --sound talk.ogg
   meshbench run ./mine.yaml --rounds 9 --out mine.jsonl`,
 		ValidArgsFunction: completeScenarios,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -83,6 +85,8 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.machine, "machine", "", "what the machine is, where the system does not say it well")
 	flags.StringVar(&q.place, "place", "servers and parties on loopback", "how servers and parties are joined")
 	q.files.flags(flags)
+	flags.StringVar(&q.source, "source", "", "file that publishers of calls send: IVF with VP8, VP9 or AV1, or H.264 in annex B form")
+	flags.StringVar(&q.sound, "sound", "", "file with the sound that they send: Ogg Opus")
 	flags.StringVar(&q.mayLoad, "i-may-load", "", "hosts of servers that are far, named once more, with commas: you may send them real load")
 	q.homes.flags(flags)
 	q.whip.flags(flags)
@@ -95,6 +99,9 @@ docs/bench.md has the method, and how to read a report.`,
 func (q comparison) run(ctx context.Context, w io.Writer) error {
 	scenarios, err := scenario.Select(q.cases)
 	if err != nil {
+		return err
+	}
+	if scenarios, err = q.sending(scenarios); err != nil {
 		return err
 	}
 	measure, err := q.prepare(scenarios)

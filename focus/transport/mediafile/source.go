@@ -181,6 +181,22 @@ func (c *Clip) Samples() int { return len(c.entries) }
 // Close closes the file. The clip must not be playing.
 func (c *Clip) Close() error { return c.close() }
 
+// Sample is one of a clip.
+type Sample struct {
+	Data []byte
+	// At is when it is due, 0 of the first and more of each after it.
+	At time.Duration
+	// Key: decoding can begin with it, by what its first bytes say; H.264 also
+	// where parameter sets come without an IDR picture.
+	Key bool
+}
+
+// Sample reads the one of a number, from 0 to Samples()-1.
+func (c *Clip) Sample(index int) (Sample, error) {
+	data, err := c.sample(index)
+	return Sample{data, c.entries[index].at, c.entries[index].key}, err
+}
+
 // sample reads one sample.
 func (c *Clip) sample(index int) ([]byte, error) {
 	e := c.entries[index]
