@@ -114,7 +114,7 @@ func (h *house) talk(ctx context.Context, devices []*device, t *tally, l load, r
 	defer crowd.requests.Wait()
 	began := time.Now()
 	from := began.Add(l.warm)
-	crowd.speak(asking, t.run+"-warm", newPacer(began, l.rate), from) // which nobody counts
+	crowd.speak(asking, t.warm(), newPacer(began, l.rate), from) // which nobody counts
 	before := h.usage()
 	t.span(from, from.Add(l.measure))
 	p, a := newPacer(from, l.rate), watch(asking, h.spent)
