@@ -64,10 +64,11 @@ type audit struct {
 	stop  context.CancelFunc
 	loop  sync.WaitGroup
 
-	// What end found.
-	late  time.Duration // at the 99th percentile
-	share float64       // of the time of the cores that it may run on
-	known bool          // the system tells processor time
+	// What the last look found.
+	looked bool
+	late   time.Duration // at the 99th percentile
+	share  float64       // of the time of the cores that it may run on
+	known  bool          // the system tells processor time
 }
 
 // watch begins an audit, which end ends.
@@ -86,18 +87,26 @@ func watch(ctx context.Context, spent func() (time.Duration, bool)) *audit {
 	return a
 }
 
-// end ends an audit. It may be called again, and changes nothing then.
+// look finds how the generator did until now.
+func (a *audit) look() {
+	used, _ := a.spent()
+	took := time.Since(a.began)
+	a.late, a.looked = a.woken.quantile(0.99), true
+	a.share = (used - a.used).Seconds() / took.Seconds() / float64(ownCores())
+}
+
+// end ends an audit, with a look if there was none. It may be called again, and
+// changes nothing then.
 func (a *audit) end() {
 	if a.stop == nil {
 		return
 	}
-	used, _ := a.spent()
-	took := time.Since(a.began)
+	if !a.looked {
+		a.look()
+	}
 	a.stop()
 	a.stop = nil
 	a.loop.Wait()
-	a.late = a.woken.quantile(0.99)
-	a.share = (used - a.used).Seconds() / took.Seconds() / float64(ownCores())
 }
 
 // note writes down what an audit that has ended found, with how late requests left.

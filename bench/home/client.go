@@ -55,7 +55,8 @@ func (w *wire) late() time.Duration { return time.Duration(w.delay.Load()) }
 
 func (w *wire) close() { w.http.CloseIdleConnections() }
 
-// call sends body, if any, as JSON, and reads the answer into into, if any. An
+// call sends body, if any, as JSON, and reads the answer into into, if any: as it is
+// into a *[]byte, and from JSON into all else. An
 // answer of 400 and above is a *refusal.
 func (w *wire) call(ctx context.Context, token, method, path string, body, into any) error {
 	pause(ctx, w.late())
@@ -80,13 +81,20 @@ func (w *wire) call(ctx context.Context, token, method, path string, body, into 
 		return err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
+	var room bytes.Buffer // ReadAll begins small, and answers to /sync are large
+	room.Grow(int(min(max(response.ContentLength, 0), 1<<20)) + bytes.MinRead)
+	_, err = room.ReadFrom(response.Body)
+	text := room.Bytes()
 	switch {
 	case err != nil:
 		return err
 	case response.StatusCode >= 400:
 		return refused(response, method+" "+cut(path), text)
 	case into == nil:
+		return nil
+	}
+	if plain, ok := into.(*[]byte); ok {
+		*plain = text
 		return nil
 	}
 	return json.Unmarshal(text, into)

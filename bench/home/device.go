@@ -1,6 +1,7 @@
 package home
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,7 +38,6 @@ type word struct {
 
 // news is the part of an answer to /sync that is looked at.
 type news struct {
-	Next     string `json:"next_batch"`
 	ToDevice struct {
 		Events []struct {
 			Type    string          `json:"type"`
@@ -63,17 +63,40 @@ type events struct {
 const filter = `{"presence":{"types":[]},"account_data":{"types":[]},"room":{"ephemeral":{"types":[]},"account_data":{"types":[]},"timeline":{"limit":50}}}`
 
 // sync asks for what is new and waits so long for it.
-func (d *device) sync(ctx context.Context, wait time.Duration) (news, error) {
+func (d *device) sync(ctx context.Context, wait time.Duration) (n news, err error) {
+	text, err := d.ask(ctx, wait)
+	if err == nil {
+		err = json.Unmarshal(text, &n)
+	}
+	return n, err
+}
+
+// ask is sync whose answer nobody has looked through but for where it ends.
+func (d *device) ask(ctx context.Context, wait time.Duration) (text []byte, err error) {
 	query := url.Values{"timeout": {fmt.Sprint(wait.Milliseconds())}, "filter": {filter}, "set_presence": {"offline"}}
 	if d.since != "" {
 		query.Set("since", d.since)
 	}
-	var n news
-	if err := d.wire.call(ctx, d.Token, http.MethodGet, "v3/sync?"+query.Encode(), nil, &n); err != nil {
-		return n, err
+	if err := d.wire.call(ctx, d.Token, http.MethodGet, "v3/sync?"+query.Encode(), nil, &text); err != nil {
+		return nil, err
 	}
-	d.since = n.Next
-	return n, nil
+	d.since, err = ending(text)
+	return text, err
+}
+
+// ending gives next_batch of an answer to /sync.
+func ending(text []byte) (string, error) {
+	before, behind, _ := bytes.Cut(text, []byte(`"next_batch":"`))
+	token, _, _ := bytes.Cut(behind, []byte(`"`))
+	const name = `"next_batch"`
+	if len(token) > 0 && !bytes.ContainsRune(token, '\\') && !bytes.Contains(before, []byte(name)) && !bytes.Contains(behind, []byte(name)) {
+		return string(token), nil
+	}
+	var n struct { // written in another way, or a word of somebody's
+		Next string `json:"next_batch"`
+	}
+	err := json.Unmarshal(text, &n)
+	return n.Next, err
 }
 
 // tell sends a message to another device.

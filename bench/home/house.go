@@ -23,6 +23,8 @@ type house struct {
 	all      []*device
 	spent    func() (time.Duration, bool) // processor time of the generator
 	gone     error                        // why there is none any more
+
+	endurance time.Duration // of a storm
 }
 
 // Name is that of the target.
@@ -35,7 +37,7 @@ func enter(ctx context.Context, t Target, at rival.Place) (*house, error) {
 		return nil, err
 	}
 	run := fmt.Sprintf("%x", rand.Uint64())
-	return &house{Place: place, target: t, name: t.Name(), wire: newWire(place.URL), run: "bench-" + run[:min(len(run), 8)], password: fmt.Sprintf("%x%x", rand.Uint64(), rand.Uint64()), spent: spent}, nil
+	return &house{Place: place, target: t, name: t.Name(), wire: newWire(place.URL), run: "bench-" + run[:min(len(run), 8)], password: fmt.Sprintf("%x%x", rand.Uint64(), rand.Uint64()), spent: spent, endurance: endurance}, nil
 }
 
 // devices gives so many, each of an account of its own, and makes those that there

@@ -17,7 +17,7 @@ import (
 const (
 	// poll is how long a device waits in /sync, as clients do.
 	poll = 30 * time.Second
-	// patience is how long it may take until all devices wait, or all see all.
+	// patience is how long it may take until all devices wait.
 	patience = 2 * time.Minute
 	// grace is how long a message may be late before it is lost.
 	grace = 5 * time.Second

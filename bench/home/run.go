@@ -65,10 +65,11 @@ func Run(ctx context.Context, c Config) (err error) {
 }
 
 // overloaded says whether a homeserver may still be busy with what came of a round:
-// it lost something, or the round did not come to its end.
+// it lost something or somebody, or the round did not come to its end.
 func overloaded(r report.Round) bool {
 	_, ended := r.Has(report.Seconds)
-	return !ended || r.Figures[report.Loss] > 0
+	present, storm := r.Has(report.Present)
+	return !ended || r.Figures[report.Loss] > 0 || storm && present < 1
 }
 
 // again ends a homeserver and starts it anew, so that what it still has to do does not

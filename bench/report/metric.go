@@ -53,9 +53,11 @@ const (
 
 	// Of homeservers.
 	Delivered     Metric = "messages_per_second"
-	MessageMicros Metric = "message_cpu_us" // processor time of a message that arrived
-	HomeMB        Metric = "homeserver_MB"  // resident
-	Limited       Metric = "limited"        // part of the requests that came too soon, as it said
+	MessageMicros Metric = "message_cpu_us"  // processor time of a message that arrived
+	HomeMB        Metric = "homeserver_MB"   // resident
+	Limited       Metric = "limited"         // part of the requests that came too soon, as it said
+	Failed        Metric = "failed_requests" // how many were answered by other errors, and came again
+	Present       Metric = "present"         // part of those who joined at once that were let in and saw all others who were
 
 	// How the generator did, and what the servers' cores did besides.
 	LateMicros      Metric = "generator_late_p99_us"
@@ -120,7 +122,9 @@ var meanings = []Meaning{
 	{PartyMB, "MB/party", 1, 1, Less},
 	{PartyCPU, "core %/party", 100, 1, Less},
 	{HomeMB, "homeserver MB", 1, 0, Less},
+	{Present, "came in %", 100, 0, More},
 	{Limited, "refused as too soon %", 100, 1, Less},
+	{Failed, "failed requests", 1, 0, Less},
 	{Allocations, "allocations/packet", 1, 3, Less},
 	{EnterSeconds, "all in s", 1, 1, Neither}, // handshakes are the generator's work as well
 	{Sent, "sent", 1, 0, Neither},

@@ -19,6 +19,9 @@ type Round struct {
 	// Invalid says why the round does not count: something else than the server
 	// was the limit, or it did not come about.
 	Invalid string `json:"invalid,omitempty"`
+	// Note says what else is to be known of a round, such as which errors a target
+	// answered with; the round counts.
+	Note string `json:"note,omitempty"`
 	// Negotiated is what servers and subscribers agreed to: "nack rtx twcc".
 	Negotiated string `json:"negotiated,omitempty"`
 	// Figures has what was measured and nothing else: what is missing is not 0.

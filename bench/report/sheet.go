@@ -174,7 +174,7 @@ func (s Sheet) Print(w io.Writer) error {
 		fmt.Fprintln(&text)
 		printTargets(&text, s.Rounds, s.Targets)
 	}
-	printInvalid(&text, s.Rounds)
+	printNotes(&text, s.Rounds)
 	if busy := busy(s.Rounds); busy.Median > disturbed {
 		fmt.Fprintf(&text, "others had %.0f %% of the servers' core in half of all rounds: figures are too high, ratios uncertain\n", 100*busy.Median)
 	}

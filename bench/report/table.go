@@ -161,9 +161,13 @@ func (t Target) Show(value float64) string {
 	return fmt.Sprintf("%.3f", value)
 }
 
-// printInvalid writes which rounds did not count, and why.
-func printInvalid(w io.Writer, rounds []Round) {
+// printNotes writes which rounds did not count, and why, and what else is to be known
+// of some.
+func printNotes(w io.Writer, rounds []Round) {
 	for _, r := range rounds {
+		if r.Note != "" {
+			fmt.Fprintf(w, "%s, %s, round %d: %s\n", r.Scenario, r.Rival, r.Number, r.Note)
+		}
 		if r.Invalid != "" {
 			fmt.Fprintf(w, "does not count: %s, %s, round %d: %s\n", r.Scenario, r.Rival, r.Number, r.Invalid)
 		}

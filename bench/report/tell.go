@@ -4,7 +4,7 @@ import "strings"
 
 // headlines are the figures by which a round is told in a line, where it has them.
 var headlines = []Metric{
-	JoinMillis, FirstFrameMillis, ConnectedMillis, PairMillis, Delivered, PerSecond, CPUMicros, P50Micros, P99Micros, Loss, Repaired,
+	Present, JoinMillis, FirstFrameMillis, ConnectedMillis, PairMillis, Delivered, PerSecond, CPUMicros, P50Micros, P99Micros, Loss, Repaired,
 	Freezes, MemoryKB, PartyMB, Allocations,
 }
 
@@ -19,6 +19,9 @@ func Tell(r Round) string {
 	}
 	if part, ok := r.Has(Others); ok && part > 0.02 {
 		parts = append(parts, MeaningOf(Others).Says+" "+MeaningOf(Others).Show(part))
+	}
+	if r.Note != "" {
+		parts = append(parts, r.Note)
 	}
 	if r.Invalid != "" {
 		parts = append(parts, "does not count: "+r.Invalid)

@@ -51,7 +51,8 @@ type situation struct {
 	Names   []target
 	Rows    []row
 	Rounds  []string // that count, of each
-	Invalid []invalid
+	Invalid []remark
+	Notes   []remark
 	Drawn   bool
 }
 
@@ -65,7 +66,8 @@ type row struct {
 // cell is a median with its interval.
 type cell struct{ Median, Interval string }
 
-type invalid struct {
+// remark is what is said of a round: why it does not count, or what else is to be known.
+type remark struct {
 	Name, Why string
 	Round     int
 }
@@ -198,7 +200,10 @@ func (p *sheet) situation(c report.Case) situation {
 		s.Rounds = append(s.Rounds, p.Counted(c.Name, name))
 		for _, r := range p.Of(c.Name, name) {
 			if r.Invalid != "" {
-				s.Invalid = append(s.Invalid, invalid{name, r.Invalid, r.Number})
+				s.Invalid = append(s.Invalid, remark{name, r.Invalid, r.Number})
+			}
+			if r.Note != "" {
+				s.Notes = append(s.Notes, remark{name, r.Note, r.Number})
 			}
 		}
 	}
