@@ -14,7 +14,6 @@ import (
 
 	"meshfocus/bench/clip"
 	"meshfocus/bench/offset"
-	"meshfocus/bench/party"
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
 	"meshfocus/bench/rival/door"
@@ -49,55 +48,10 @@ func (i inside) Start(context.Context, rival.Place, rival.Options) (rival.Server
 		return nil, err
 	}
 	server := httptest.NewServer(door.Handler(forwarder))
-	return &served{forwarder, server, door.Client{URL: server.URL}}, nil
-}
-
-type served struct {
-	forwarder closer
-	server    *httptest.Server
-	client    door.Client
-}
-
-func (s *served) Publish(ctx context.Context, end *party.End) error {
-	return s.bring(ctx, end, func(offer string) (string, error) { return s.client.Publish(ctx, "r", end.Name, offer) })
-}
-
-func (s *served) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
-	var names []string
-	for _, publisher := range from {
-		names = append(names, publisher.Name)
-	}
-	return s.bring(ctx, end, func(offer string) (string, error) {
-		return s.client.Subscribe(ctx, "r", end.Name, names, end.Layer, offer)
-	})
-}
-
-func (s *served) Choose(ctx context.Context, end *party.End, from []*party.End) error {
-	layers := make(map[string]int)
-	for _, publisher := range from {
-		layers[publisher.Name] = end.LayerOf(publisher)
-	}
-	return s.client.Choose(ctx, "r", end.Name, layers)
-}
-
-func (s *served) bring(ctx context.Context, end *party.End, by func(string) (string, error)) error {
-	offer, err := end.Offer(ctx)
-	if err != nil {
-		return err
-	}
-	answer, err := by(offer)
-	if err != nil {
-		return err
-	}
-	return end.Accept(answer)
-}
-
-func (s *served) Allocations(context.Context) (uint64, bool) { return 0, false }
-func (s *served) PID() int                                   { return os.Getpid() }
-
-func (s *served) Stop() error {
-	s.server.Close()
-	return s.forwarder.Close()
+	return &rival.Served{Client: door.Client{URL: server.URL}, Process: os.Getpid(), End: func() error {
+		server.Close()
+		return forwarder.Close()
+	}}, nil
 }
 
 func config(s scenario.Scenario, r rival.Rival) Config {

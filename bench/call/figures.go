@@ -24,17 +24,13 @@ const (
 
 // look is what counters say at an instant.
 type look struct {
-	at        time.Time
-	counts    party.Counts
-	usage     rival.Usage
-	overflows uint64
+	at     time.Time
+	counts party.Counts
+	usage  rival.Usage
 }
 
 func (s *stage) look() (l look, err error) {
 	if l.usage, err = rival.UsageOf(s.server.PID()); err != nil {
-		return l, err
-	}
-	if l.overflows, err = rival.Overflows(); err != nil {
 		return l, err
 	}
 	l.at, l.counts = time.Now(), s.load.Counts()
@@ -111,7 +107,7 @@ func (s *stage) note(before, then look) {
 	seconds := then.at.Sub(before.at).Seconds()
 	f[report.Seconds], f[report.Sent], f[report.Loss] = seconds, float64(span.Sent), loss(span)
 	f[report.LateMicros] = float64(span.Lateness.Quantile(0.99)) / float64(time.Microsecond)
-	f[report.Skipped], f[report.Overflowed] = float64(span.Skipped), float64(then.overflows-before.overflows)
+	f[report.Skipped], f[report.Overflowed] = float64(span.Skipped), float64(span.Dropped)
 	span.Latency.Note(s.round)
 	if trip := s.load.RoundTrip(); trip > 0 {
 		f[report.RoundTrip] = micros(trip)
@@ -211,7 +207,7 @@ func (s *stage) judge(before, then look) error {
 		return err
 	}
 	span := then.counts.Since(before.counts)
-	lateness, overflowed := span.Lateness.Quantile(0.99), then.overflows-before.overflows
+	lateness, overflowed := span.Lateness.Quantile(0.99), span.Dropped
 	switch {
 	case span.Sent == 0 || span.Received == 0:
 		return fmt.Errorf("%d packets were sent and %d arrived", span.Sent, span.Received)

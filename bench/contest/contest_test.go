@@ -49,51 +49,10 @@ func (i inside) Start(context.Context, rival.Place, rival.Options) (rival.Server
 		return nil, err
 	}
 	server := httptest.NewServer(door.Handler(forwarder))
-	return &served{forwarder: forwarder, server: server, client: door.Client{URL: server.URL}}, nil
-}
-
-type served struct {
-	forwarder *plain.Forwarder
-	server    *httptest.Server
-	client    door.Client
-}
-
-func (s *served) Publish(ctx context.Context, end *party.End) error {
-	return s.bring(ctx, end, func(offer string) (string, error) { return s.client.Publish(ctx, "r", end.Name, offer) })
-}
-
-func (s *served) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
-	var names []string
-	for _, publisher := range from {
-		names = append(names, publisher.Name)
-	}
-	return s.bring(ctx, end, func(offer string) (string, error) {
-		return s.client.Subscribe(ctx, "r", end.Name, names, end.Layer, offer)
-	})
-}
-
-func (s *served) bring(ctx context.Context, end *party.End, by func(string) (string, error)) error {
-	offer, err := end.Offer(ctx)
-	if err != nil {
-		return err
-	}
-	answer, err := by(offer)
-	if err != nil {
-		return err
-	}
-	return end.Accept(answer)
-}
-
-func (s *served) Allocations(ctx context.Context) (uint64, bool) {
-	usage, err := s.client.Usage(ctx)
-	return usage.Allocations, err == nil
-}
-
-func (s *served) PID() int { return os.Getpid() }
-
-func (s *served) Stop() error {
-	s.server.Close()
-	return s.forwarder.Close()
+	return &rival.Served{Client: door.Client{URL: server.URL}, Process: os.Getpid(), End: func() error {
+		server.Close()
+		return forwarder.Close()
+	}}, nil
 }
 
 // TestRun_MeasuresByTurns runs every kind of scenario, tiny, twice.
@@ -173,7 +132,9 @@ func TestSpan_KnowsWhoWasTheLimit(t *testing.T) {
 		{"nobody", func(*span) {}, ""},
 		{"nothing arrived", func(s *span) { s.counts.Received = 0 }, "0 arrived"},
 		{"unsent", func(s *span) { s.counts.Skipped = 10 }, "could not send 10 of 1010"},
-		{"no room", func(s *span) { s.then.overflows = 100 }, "no room for 100"},
+		{"no room", func(s *span) { s.counts.Dropped = 100 }, "no room for 100"},
+		{"no room for a sample", func(s *span) { s.sample, s.then.overflows = 2, 100 }, "no room for 100"},
+		{"a sample drops the rest", func(s *span) { s.sample, s.counts.Dropped = 2, 100 }, ""},
 		{"late", func(s *span) { s.counts.Lateness.Add(time.Second) }, "late by"},
 		{"late by much of what lies between bursts", func(s *span) { s.interval = time.Second; s.counts.Lateness.Add(time.Second) }, "late by"},
 		{"late by little of it", func(s *span) { s.interval = time.Second; s.counts.Lateness.Add(50 * time.Millisecond) }, ""},

@@ -31,7 +31,7 @@ type look struct {
 	counts      party.Counts
 	usage, own  rival.Usage // of the server, of ourselves
 	cores       rival.Core
-	overflows   uint64
+	overflows   uint64 // of all sockets around; of a sample only
 	allocations uint64
 	told        bool
 }
@@ -39,8 +39,10 @@ type look struct {
 // look reads all counters.
 func (m *match) look(ctx context.Context) (l look, err error) {
 	l.allocations, l.told = m.server.Allocations(ctx) // first: answering costs something
-	if l.overflows, err = rival.Overflows(); err != nil {
-		return l, err
+	if m.scenario.Sample > 1 {                        // our sockets drop what is not of it, and count that as well
+		if l.overflows, err = rival.Overflows(); err != nil {
+			return l, err
+		}
 	}
 	if l.cores, err = rival.CoresOf(m.config.coresOf(m.scenario)); err != nil {
 		return l, err
@@ -106,12 +108,21 @@ func (s span) loss() float64 {
 	return max(1-float64(s.forwarded())/wanted, 0)
 }
 
+// overflowed is how many datagrams found no room in our sockets; of a sample, in those of
+// all processes in this network namespace.
+func (s span) overflowed() uint64 {
+	if s.sample > 1 {
+		return s.then.overflows - s.before.overflows
+	}
+	return s.counts.Dropped
+}
+
 // rate is packets forwarded in a second.
 func (s span) rate() float64 { return float64(s.forwarded()) / s.seconds }
 
 // fault says why a span tells nothing of the server, if so.
 func (s span) fault() error {
-	overflowed := s.then.overflows - s.before.overflows
+	overflowed := s.overflowed()
 	lateness := s.counts.Lateness.Quantile(0.99)
 	switch {
 	case s.counts.Sent == 0 || s.counts.Received == 0:
@@ -177,7 +188,7 @@ func (m *match) note(s span) {
 		// What was missing just before the span may have come again in it.
 		f[report.Repaired] = min(float64(s.counts.Repaired)/float64(s.counts.Feigned), 1)
 	}
-	f[report.Skipped], f[report.Overflowed] = float64(s.counts.Skipped), float64(s.then.overflows-s.before.overflows)
+	f[report.Skipped], f[report.Overflowed] = float64(s.counts.Skipped), float64(s.overflowed())
 	if s.cores > 0 {
 		f[report.Others], f[report.Steal] = s.noise()
 	}

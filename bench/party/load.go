@@ -100,7 +100,7 @@ type Load struct {
 	stood   int64 // when it stood still last
 	wanted  []uint16
 	sealed  []byte
-	gone    Counts // of those who have left: Expected
+	gone    Counts // of those who have left: Expected, Dropped
 }
 
 // New starts a Load without Ends.
@@ -217,7 +217,9 @@ func (l *Load) Counts() Counts {
 		c = l.counts
 		c.Latency, c.Lateness = l.counts.Latency.Clone(), l.counts.Lateness.Clone()
 		c.Expected += l.gone.Expected
+		c.Dropped += l.gone.Dropped
 		for _, e := range l.ends {
+			c.Dropped += e.socket.dropped()
 			for _, s := range e.sinks {
 				c.Expected += s.expected()
 				c.Streams++
@@ -243,6 +245,7 @@ func (l *Load) Leave(e *End) (seen Seen, err error) {
 		if l.reading > at {
 			l.reading--
 		}
+		l.gone.Dropped += e.socket.dropped()
 		for _, s := range e.sinks {
 			l.gone.Expected += s.expected()
 		}

@@ -24,6 +24,9 @@ type Counts struct {
 	Streams   int    // that subscribers receive
 	KeyFrames uint64 // that were asked for
 	Told      uint64 // datagrams of RTCP that were sent
+	// Dropped came to our sockets and found no room in them. Where there is a sample, those
+	// that are not of it are among them.
+	Dropped uint64
 	// Feigned were taken for lost though they came; Asked are requests for packets,
 	// Repaired those that came again, and SentAgain what publishers sent again.
 	Feigned, Asked, Repaired, SentAgain uint64
@@ -46,6 +49,7 @@ func (c Counts) Since(earlier Counts) Counts {
 	c.Broken -= earlier.Broken
 	c.KeyFrames -= earlier.KeyFrames
 	c.Told -= earlier.Told
+	c.Dropped -= earlier.Dropped
 	c.Feigned -= earlier.Feigned
 	c.Asked -= earlier.Asked
 	c.Repaired -= earlier.Repaired

@@ -20,6 +20,7 @@ func openSocket(netip.Addr) (*socket, error)      { return nil, ErrSystem }
 func (*socket) close()                            {}
 func (*socket) send([]byte, netip.AddrPort) error { return ErrSystem }
 func (*socket) sample(int) error                  { return ErrSystem }
+func (*socket) dropped() uint64                   { return 0 }
 func newInlet() *inlet                            { return &inlet{} }
 func (*inlet) receive(*socket) int                { return 0 }
 func (*inlet) datagram(int) []byte                { return nil }

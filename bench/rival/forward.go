@@ -87,43 +87,54 @@ func (f Forward) Start(ctx context.Context, place Place, options Options) (Serve
 	if err := p.answers(ctx, listen); err != nil {
 		return nil, err
 	}
-	return &forwarder{process: p, client: door.Client{URL: "http://" + listen}}, nil
+	return &Served{Client: door.Client{URL: "http://" + listen}, Process: p.PID(), End: p.Stop}, nil
 }
 
-// forwarder is a process behind a door.
-type forwarder struct {
-	*process
-	client door.Client
+// Served is a Server behind a door.
+type Served struct {
+	Client door.Client
+	// Process is whose Usage counts, End what ends it.
+	Process int
+	End     func() error
 }
 
-func (f *forwarder) Publish(ctx context.Context, end *party.End) error {
-	return exchange(ctx, end, func(offer string) (string, error) { return f.client.Publish(ctx, room, end.Name, offer) })
+// PID gives the Process.
+func (s *Served) PID() int { return s.Process }
+
+// Stop calls End.
+func (s *Served) Stop() error { return s.End() }
+
+// Publish brings an End in that publishes.
+func (s *Served) Publish(ctx context.Context, end *party.End) error {
+	return exchange(ctx, end, func(offer string) (string, error) { return s.Client.Publish(ctx, room, end.Name, offer) })
 }
 
-func (f *forwarder) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
+// Subscribe brings an End in that receives.
+func (s *Served) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
 	names := make([]string, len(from))
 	for i, publisher := range from {
 		names[i] = publisher.Name
 	}
 	return exchange(ctx, end, func(offer string) (string, error) {
-		return f.client.Subscribe(ctx, room, end.Name, names, end.Layer, offer)
+		return s.Client.Subscribe(ctx, room, end.Name, names, end.Layer, offer)
 	})
 }
 
-// Choose is refused by the plain one, which knows one layer.
-func (f *forwarder) Choose(ctx context.Context, end *party.End, from []*party.End) error {
+// Choose says which layers an End wants. It is refused by the plain one, which knows one layer.
+func (s *Served) Choose(ctx context.Context, end *party.End, from []*party.End) error {
 	layers := make(map[string]int)
 	for _, publisher := range from {
 		layers[publisher.Name] = end.LayerOf(publisher)
 	}
-	if err := f.client.Choose(ctx, room, end.Name, layers); err != nil {
+	if err := s.Client.Choose(ctx, room, end.Name, layers); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrRefused, end.Name, err)
 	}
 	return nil
 }
 
-func (f *forwarder) Allocations(ctx context.Context) (uint64, bool) {
-	usage, err := f.client.Usage(ctx)
+// Allocations asks the forwarder.
+func (s *Served) Allocations(ctx context.Context) (uint64, bool) {
+	usage, err := s.Client.Usage(ctx)
 	return usage.Allocations, err == nil
 }
 

@@ -18,14 +18,14 @@ func (n Null) Start(ctx context.Context, place Place, options Options) (Server, 
 	if err != nil {
 		return nil, err
 	}
-	return &reflector{server.(*forwarder)}, nil
+	return &reflector{server.(*Served)}, nil
 }
 
 // reflector is its process, whose door takes addresses.
-type reflector struct{ *forwarder }
+type reflector struct{ *Served }
 
 func (r *reflector) Publish(ctx context.Context, end *party.End) error {
-	return direct(end, func(own string) (string, error) { return r.client.Publish(ctx, room, end.Name, own) })
+	return direct(end, func(own string) (string, error) { return r.Client.Publish(ctx, room, end.Name, own) })
 }
 
 func (r *reflector) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
@@ -33,7 +33,7 @@ func (r *reflector) Subscribe(ctx context.Context, end *party.End, from []*party
 	for i, publisher := range from {
 		names[i] = publisher.Name
 	}
-	return direct(end, func(own string) (string, error) { return r.client.Subscribe(ctx, room, end.Name, names, 0, own) })
+	return direct(end, func(own string) (string, error) { return r.Client.Subscribe(ctx, room, end.Name, names, 0, own) })
 }
 
 // direct tells where an End is, and the End where to send to.
