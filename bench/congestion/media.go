@@ -74,6 +74,11 @@ func (s *silence) touches(from, to time.Duration) bool {
 // the longest time it did: gaps between whole frames, of the 30 before which the
 // average is taken, beyond max(3 × average, average + 150 ms), as the freeze
 // statistic of the W3C. The whole gap counts, and what is missing at the end.
+//
+// It is not playout.Freezes, which is a receiver's, instant by instant, and as libwebrtc
+// judges from five gaps on. Here one gap is enough, as controllers are measured from their
+// first frames on; a gap that is just as long as the limit is none; and gaps in which nothing is to
+// be seen are left out of the average as well. To share it would change published tables.
 func freezes(frames []frame, quiet silence) (share float64, longest time.Duration) {
 	const remembered = 30
 	var gaps [remembered]time.Duration

@@ -17,8 +17,12 @@ const (
 	noticed = 150 * time.Millisecond
 )
 
-// Freezes tells pauses between frames that are freezes from those that are not.
-// The zero Freezes has seen none.
+// Freezes tells pauses between frames that are freezes from those that are not
+// (freezeCount of webrtc-stats). The zero Freezes has seen none.
+//
+// bench/congestion has a rule of its own (freezes in media.go), by the same limit: it judges from one
+// pause on, as what it measures begins with the first frame, and leaves out parts of a flow in
+// which nothing is to be seen, which no receiver knows of.
 type Freezes struct {
 	Count uint64
 	// Frozen is how long they were, as a whole each (totalFreezesDuration); Longest
