@@ -39,7 +39,7 @@ func Meshfocus() House {
 			{Path: "bench/rival/null", Floor: Roof},
 			{Path: "bench/scenario", Floor: Roof},
 			{Path: "cmd/meshbench", Floor: Roof, Beside: []string{
-				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/clip", "bench/clip", "bench/clock", "bench/contest", "bench/home", "bench/mesh", "bench/offset", "bench/relay", "bench/relay/plain", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/null", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
+				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/clip", "bench/clock", "bench/contest", "bench/home", "bench/mesh", "bench/offset", "bench/relay", "bench/relay/plain", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/null", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
 
 			{Path: "mesh/forward", Floor: Hall, Beside: []string{"mesh"}},
 			{Path: "mesh/via", Floor: Hall, Beside: []string{"mesh"}},
