@@ -27,9 +27,6 @@ var (
 
 var page = template.Must(template.New("page").Parse(text))
 
-// colours is how many the style has: --c0 to --c5.
-const colours = 6
-
 // target is who was measured, with the number of its colour.
 type target struct {
 	Name, Version string
@@ -139,16 +136,16 @@ func pageOf(s report.Sheet) *sheet {
 	return p
 }
 
-// find gives each target its colour, ours the first.
+// find gives each target its colour and all versions of it, ours the first.
 func (p *sheet) find() {
 	var names []string
-	versions := make(map[string]string)
+	versions := make(map[string][]string)
 	for _, r := range p.Rounds {
 		if !slices.Contains(names, r.Rival) {
 			names = append(names, r.Rival)
 		}
-		if r.Version != "" {
-			versions[r.Rival] = r.Version
+		if r.Version != "" && !slices.Contains(versions[r.Rival], r.Version) {
+			versions[r.Rival] = append(versions[r.Rival], r.Version)
 		}
 		if r.Invalid != "" {
 			p.invalid++
@@ -157,8 +154,9 @@ func (p *sheet) find() {
 	if at := slices.Index(names, report.Ours); at > 0 {
 		names = slices.Insert(slices.Delete(names, at, at+1), 0, report.Ours)
 	}
+	numbers := colours(names)
 	for at, name := range names {
-		p.targets = append(p.targets, target{name, versions[name], at % colours})
+		p.targets = append(p.targets, target{name, strings.Join(versions[name], "; "), numbers[at]})
 	}
 }
 

@@ -125,3 +125,14 @@ type full struct{}
 var errFull = errors.New("no space left on device")
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
+
+// TestPage_NamesAllVersions of a target that files have of several.
+func TestPage_NamesAllVersions(t *testing.T) {
+	s := sheetOf()
+	s.Rounds[0].Version = "1, built otherwise" // of livekit
+	for _, one := range pageOf(s).targets {
+		if want := map[string]string{"livekit": "1, built otherwise; 1", "ours": "1"}[one.Name]; one.Version != want {
+			t.Errorf("%s: %q", one.Name, one.Version)
+		}
+	}
+}
