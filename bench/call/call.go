@@ -44,13 +44,21 @@ type Config struct {
 	Sound *clip.Sound
 	// Clocks is how far the publishers' clock is ahead, where it is another.
 	Clocks offset.Offset
+
+	// Present: the publishers of the scenario are on another machine, and there already.
+	Present bool
+	// Readings are of their clock, as they come: how far it is ahead of ours. The first
+	// is there soon. Nil where it is ours.
+	Readings <-chan offset.Reading
+	// Clock is as in party.Config.
+	Clock offset.Clock
 }
 
 // Run measures a round. Whatever goes wrong stands in Round.Invalid, with what was
 // measured until then.
 func Run(ctx context.Context, c Config) (round report.Round) {
 	round = report.Round{Scenario: c.Scenario.Name, Rival: c.Rival.Name(), Seed: c.Seed, Figures: report.Figures{}}
-	s := &stage{config: c, round: &round, stretch: stretchAt(c.Scenario.Path, 0)}
+	s := &stage{config: c, round: &round, stretch: stretchAt(c.Scenario.Path, 0), done: make(chan struct{})}
 	err := s.enter(ctx)
 	if err == nil {
 		err = s.measure(ctx)
@@ -71,6 +79,9 @@ type stage struct {
 	// switches are the times from somebody's beginning to speak until each subscriber saw
 	// the large picture, in ms. They belong to speak until it has ended.
 	switches []float64
+	// comparing is the loop that takes Config.Readings, until done is closed.
+	comparing sync.WaitGroup
+	done      chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	guests  []*guest   // who is there, the oldest first
@@ -78,25 +89,63 @@ type stage struct {
 	came    int        // guests, ever
 	stretch *scenario.Stretch
 	faults  []error
+	track   offset.Track // of the publishers' clock
 }
 
 // enter starts the server and brings everybody in, until all see all publishers.
 func (s *stage) enter(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, entering)
 	defer cancel()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	if err := s.publish(ctx); err != nil {
+		return err
+	}
+	var asking sync.WaitGroup
+	for range s.config.Scenario.Subscribers {
+		asking.Go(func() { s.fault(s.join(ctx)) })
+	}
+	asking.Wait()
+	if err := s.broken(); err != nil {
+		return err
+	}
+	return s.await(ctx)
+}
+
+// open starts the server, and has the parties' loop.
+func (s *stage) open(ctx context.Context) (err error) {
 	c := s.config
+	if c.Readings != nil {
+		if c.Clocks, err = s.first(ctx); err != nil {
+			return err
+		}
+	}
 	options := rival.Options{Tick: time.Duration(c.Scenario.Tick), Lanes: c.Scenario.Lanes, Adaptive: true, Codec: c.Scenario.Codec}
 	if s.server, err = c.Rival.Start(ctx, c.Place, options); err != nil {
 		return err
 	}
 	if s.load, err = party.New(party.Config{
 		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Codec: clip.Codec(c.Scenario.Codec),
-		Film: c.Film, Sound: c.Sound, Seed: c.Seed, Clocks: c.Clocks,
+		Film: c.Film, Sound: c.Sound, Seed: c.Seed, Clocks: c.Clocks, Clock: c.Clock,
 	}); err != nil {
 		return err
 	}
-	for i := range c.Scenario.Publishers {
-		end, err := s.load.Publisher(fmt.Sprintf("publisher%d", i))
+	if c.Readings != nil {
+		s.comparing.Go(s.correct)
+	}
+	return nil
+}
+
+// publish brings the publishers in; of those who are present the names are known.
+func (s *stage) publish(ctx context.Context) error {
+	for i := range s.config.Scenario.Publishers {
+		name := fmt.Sprintf("publisher%d", i)
+		if s.config.Present {
+			s.publishers = append(s.publishers, &party.End{Name: name, Number: i})
+			continue
+		}
+		end, err := s.load.Publisher(name)
 		if err != nil {
 			return err
 		}
@@ -109,15 +158,7 @@ func (s *stage) enter(ctx context.Context) (err error) {
 		s.load.Pace(1, 1)
 		s.publishers = append(s.publishers, end)
 	}
-	var asking sync.WaitGroup
-	for range c.Scenario.Subscribers {
-		asking.Go(func() { s.fault(s.join(ctx)) })
-	}
-	asking.Wait()
-	if err := s.broken(); err != nil {
-		return err
-	}
-	return s.await(ctx)
+	return nil
 }
 
 // await waits until everybody sees and hears everybody.
@@ -159,6 +200,8 @@ func (s *stage) broken() error {
 // leave ends everything.
 func (s *stage) leave() error {
 	var errs []error
+	close(s.done)
+	s.comparing.Wait()
 	if s.load != nil {
 		errs = append(errs, s.load.Close())
 	}

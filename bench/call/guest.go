@@ -24,6 +24,9 @@ type guest struct {
 	until time.Time
 }
 
+// SubscriberName is what the one is called who comes in as the so-manieth, from 0.
+func SubscriberName(number int) string { return fmt.Sprintf("subscriber%d", number) }
+
 // join brings one more subscriber in.
 func (s *stage) join(ctx context.Context) error {
 	scene := s.config.Scenario
@@ -34,7 +37,7 @@ func (s *stage) join(ctx context.Context) error {
 	s.mu.Unlock()
 	g := &guest{}
 	var err error
-	if g.end, err = s.load.Subscriber(fmt.Sprintf("subscriber%d", number), scene.Publishers); err != nil {
+	if g.end, err = s.load.Subscriber(SubscriberName(number), scene.Publishers); err != nil {
 		return err
 	}
 	g.end.Layer = max(scene.Layers, 1) - 1

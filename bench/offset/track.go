@@ -46,6 +46,24 @@ func (t Track) Check() error {
 	return nil
 }
 
+// Bound is by how much what was measured meanwhile may be wrong, if it was corrected by
+// each reading from when that was there until the next was: before the one after the
+// next was taken. Between two readings clocks are taken to go evenly.
+func (t Track) Bound() (worst time.Duration) {
+	for i, used := range t {
+		for _, measured := range t[i:min(i+3, len(t))] {
+			worst = max(worst, used.Covers(measured.Offset).Bound)
+		}
+	}
+	return worst
+}
+
+// Turned gives a reading as the other clock's: how far is ours ahead of it, and when
+// was that.
+func (r Reading) Turned() Reading {
+	return Reading{r.At + int64(r.Ahead), Offset{-r.Ahead, r.Bound}}
+}
+
 // Best gives the reading that is known best; ok is false where there is none.
 func (t Track) Best() (best Reading, ok bool) {
 	for i, r := range t {

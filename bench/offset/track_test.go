@@ -65,3 +65,24 @@ func TestOffset_CoversWhatWasMeasuredMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// TestTrack_BoundsWhatWasCorrectedByIt of a clock that drifts.
+func TestTrack_BoundsWhatWasCorrectedByIt(t *testing.T) {
+	at := func(seconds int64, ahead, bound time.Duration) Reading {
+		return Reading{seconds * int64(time.Second), Offset{ahead, bound}}
+	}
+	for want, track := range map[time.Duration]Track{
+		0:   nil,
+		7:   {at(1, 100, 7)},
+		52:  {at(1, 100, 2), at(2, 125, 2), at(3, 150, 2), at(4, 175, 2)},
+		102: {at(1, 100, 2), at(2, 102, 100), at(3, 98, 2), at(4, 100, 2), at(5, 100, 1)},
+	} {
+		if got := track.Bound(); got != want {
+			t.Errorf("%v: %d, want %d", track, got, want)
+		}
+	}
+	r := at(1, 250, 3)
+	if turned := r.Turned(); turned.At != r.At+250 || turned.Ahead != -250 || turned.Bound != 3 || turned.Turned() != r {
+		t.Errorf("%+v", turned)
+	}
+}

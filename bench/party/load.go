@@ -73,6 +73,8 @@ type Config struct {
 	Seed uint64
 	// Clocks is how far that of publishers is ahead of ours, where it is another.
 	Clocks offset.Offset
+	// Clock is what we date arrivals by for that: the zero one, the system's, but in tests.
+	Clock offset.Clock
 }
 
 // Load is the loop of synthetic participants. It owns what its Ends send and
@@ -94,10 +96,11 @@ type Load struct {
 	out     outlet
 	arena   []byte
 	counts  Counts
-	reading int   // the next End to be read from
-	next    int64 // when all are to be read again
-	hurried int64 // when those who are coming were read last
-	stood   int64 // when it stood still last
+	clocks  offset.Offset // Config.Clocks, or what Correct said
+	reading int           // the next End to be read from
+	next    int64         // when all are to be read again
+	hurried int64         // when those who are coming were read last
+	stood   int64         // when it stood still last
 	wanted  []uint16
 	sealed  []byte
 	gone    Counts // of those who have left: Expected, Dropped
@@ -119,7 +122,7 @@ func New(config Config) (*Load, error) {
 	l := &Load{
 		config: config, certificate: certificate, orders: make(chan func(), 16), stop: make(chan struct{}),
 		in: newInlet(), arena: make([]byte, 0, batch*longest), sealed: make([]byte, 0, longest),
-		counts: Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}},
+		clocks: config.Clocks, counts: Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}},
 	}
 	l.loop.Go(l.run)
 	return l, nil
@@ -209,6 +212,9 @@ func (l *Load) Speak(speaker *End) {
 		}
 	})
 }
+
+// Correct says how far the clock of publishers is ahead from now on.
+func (l *Load) Correct(o offset.Offset) { l.do(func() { l.clocks = o }) }
 
 // Counts gives what was counted since the beginning.
 func (l *Load) Counts() Counts {

@@ -119,7 +119,7 @@ func (l *Load) clock(plain []byte, arrived int64) (from int, stamped bool) {
 	if !ok {
 		return 0, false
 	}
-	latency := l.config.Clocks.Latency(captured, arrived)
+	latency := l.clocks.Latency(captured, l.config.Clock.At(arrived))
 	if l.counts.Latency.Count() == 0 {
 		l.counts.Least = latency
 	}

@@ -59,6 +59,11 @@ const (
 	Failed        Metric = "failed_requests" // how many were answered by other errors, and came again
 	Present       Metric = "present"         // part of those who joined at once that were let in and saw all others who were
 
+	// Of two machines: how far the clock of subscribers was ahead of that of publishers,
+	// and by how much latencies may be wrong by that, either way.
+	ClockOffsetMillis Metric = "clock_offset_ms"
+	ClockBoundMillis  Metric = "clock_bound_ms"
+
 	// How the generator did, and what the servers' cores did besides.
 	LateMicros      Metric = "generator_late_p99_us"
 	GeneratorMicros Metric = "generator_cpu_us" // processor time of the generator, of a packet that subscribers got
@@ -111,6 +116,7 @@ var meanings = []Meaning{
 	{P99Micros, "p99 ms", 1e-3, 2, Less},
 	{P999Micros, "p99.9 ms", 1e-3, 2, Less},
 	{RoundTrip, "server RTT ms", 1e-3, 2, Less},
+	{ClockBoundMillis, "latency known to ± ms", 1, 3, Less},
 	{Loss, "loss %", 100, 3, Less},
 	{Repaired, "repaired %", 100, 0, More},
 	{Freezes, "freezes/min", 1, 2, Less},
@@ -131,6 +137,7 @@ var meanings = []Meaning{
 	{Forwarded, "forwarded", 1, 0, Neither},
 	{Feedback, "feedback/s", 1, 0, Neither},
 	{Seconds, "measured s", 1, 1, Neither},
+	{ClockOffsetMillis, "clocks apart ms", 1, 3, Neither},
 	{LateMicros, "generator late p99 ms", 1e-3, 2, Neither},
 	{GeneratorMicros, "generator CPU µs/packet", 1, 2, Neither},
 	{Skipped, "generator skipped", 1, 0, Neither},

@@ -88,7 +88,7 @@ const (
 )
 
 func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
-	s, err := k.seat(ctx, end, `"canPublish":true,"canSubscribe":false`)
+	s, err := k.seat(ctx, end, publishes)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
 // Subscribe lets an End in, which is subscribed to everybody by itself, and says
 // which layer it wants.
 func (k *liveKit) Subscribe(ctx context.Context, end *party.End, from []*party.End) error {
-	s, err := k.seat(ctx, end, `"canPublish":false,"canSubscribe":true`)
+	s, err := k.seat(ctx, end, subscribes)
 	if err != nil {
 		return err
 	}

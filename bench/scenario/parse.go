@@ -145,9 +145,17 @@ func (s Scenario) check(file string, at map[string]*token.Position) error {
 	case s.Codec != "" && !slices.Contains(codecs, s.Codec):
 		return fail("codec", "%q is none; there are %s", s.Codec, words(codecs))
 	}
-	for i, p := range s.Path {
-		if p.Bandwidth < 0 || p.Delay < 0 || p.Queue < 0 || !(p.Loss >= 0 && p.Loss <= 1) || i > 0 && p.From <= s.Path[i-1].From || i == 0 && p.From != 0 {
-			return fail("path", "stretch %d cannot be: the first begins at 0s, each later than the one before, and nothing is below 0", i+1)
+	if err := CheckPath(s.Path); err != nil {
+		return fail("path", "%v", err)
+	}
+	return nil
+}
+
+// CheckPath says what of a path cannot be.
+func CheckPath(path []Stretch) error {
+	for i, p := range path {
+		if p.Bandwidth < 0 || p.Delay < 0 || p.Queue < 0 || !(p.Loss >= 0 && p.Loss <= 1) || i > 0 && p.From <= path[i-1].From || i == 0 && p.From != 0 {
+			return fmt.Errorf("stretch %d cannot be: the first begins at 0s, each later than the one before, and nothing is below 0", i+1)
 		}
 	}
 	return nil

@@ -32,6 +32,9 @@ func ways() []way {
 
 // prepare gives each scenario to the way of its kind.
 func (q comparison) prepare(scenarios []scenario.Scenario) (all []measuring, err error) {
+	if err := q.second.suits(scenarios); err != nil {
+		return nil, err
+	}
 	left := slices.Clone(scenarios)
 	for _, w := range ways() {
 		var mine, others []scenario.Scenario

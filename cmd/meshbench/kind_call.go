@@ -22,11 +22,19 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 	if err != nil {
 		return nil, err
 	}
+	play := call.Run
+	if q.second.given() {
+		machine, reachable, err := q.second.machine(config.Rivals, config.Place.Address, scenarios)
+		if err != nil {
+			return nil, err
+		}
+		play, config.Rivals = machine.Round, reachable
+	}
 	seeds := make(map[[2]string]uint64) // the same for all targets of a round
 	config.Play = func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {
 		key := [2]string{s.Name, r.Name()}
 		seeds[key]++
-		return call.Run(ctx, call.Config{
+		return play(ctx, call.Config{
 			Scenario: s, Rival: r, Place: config.PlaceOf(s), Address: config.Address, Warm: config.Warm, Measure: config.Measure, Seed: q.seed + seeds[key] - 1,
 			Film: films.pictures[s.Source], Sound: films.sounds[s.Sound], Clocks: q.clocks,
 		})

@@ -49,7 +49,7 @@ func kindsOf(scenarios []scenario.Scenario) map[string]string {
 }
 
 // secrets are flags whose values no report has.
-var secrets = []string{"bearer", "registration-token", "livekit-secret"}
+var secrets = []string{"bearer", "registration-token", "livekit-secret", "subscribers-token"}
 
 // commandLine writes arguments so that a shell takes them as they were, but for
 // secrets; of the program only its name.

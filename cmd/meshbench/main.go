@@ -9,6 +9,7 @@
 //	meshbench compare OLD NEW   what has become better or worse, and how sure that is
 //	meshbench check             see whether it sees what is made worse on purpose
 //	meshbench clock HOST:PORT   how far another machine's clock is ahead
+//	meshbench party             be the subscribers of calls that another machine measures
 //	meshbench bwe               play the cases for estimators, then print the table
 //	meshbench bwe replay FILE   have the estimator decide again what a trace recorded
 //	meshbench bwe real          hold the simulation against Chromium in real time
@@ -89,7 +90,7 @@ side really got, checks that it sent what it claims, and says how sure it is.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists flags", err, c.CommandPath())
 	})
-	root.AddCommand(newList(), newShow(), newRun(), newReport(), newCompare(), newCheck(), newClock(), newBWE(), newPlan(), newForward(), newPlain(), newNull(), newHomeserver(), newRelay(), newManual(root))
+	root.AddCommand(newList(), newShow(), newRun(), newReport(), newCompare(), newCheck(), newClock(), newParty(), newBWE(), newPlan(), newForward(), newPlain(), newNull(), newHomeserver(), newRelay(), newManual(root))
 	return root
 }
 

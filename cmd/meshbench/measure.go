@@ -27,6 +27,7 @@ type comparison struct {
 	homes                            homes
 	whip                             whip
 	farLiveKit                       farLiveKit
+	second                           second
 	mayLoad                          string
 	source, sound                    string // files
 	rounds, spare, loops             int
@@ -91,6 +92,7 @@ docs/bench.md has the method, and how to read a report.`,
 	q.homes.flags(flags)
 	q.whip.flags(flags)
 	q.farLiveKit.flags(flags)
+	q.second.flags(flags)
 	return c
 }
 

@@ -21,6 +21,7 @@ func Meshfocus() House {
 			{Path: "bench/offset", Floor: Roof},
 			{Path: "bench/turns", Floor: Roof, Beside: []string{"bench/report", "bench/scenario"}},
 			{Path: "bench/clock", Floor: Roof, Beside: []string{"bench/offset"}},
+			{Path: "bench/remote", Floor: Roof, Beside: []string{"bench/call", "bench/clock", "bench/offset", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/call", Floor: Roof, Beside: []string{"bench/clip", "bench/offset", "bench/party", "bench/report", "bench/rival", "bench/scenario"}},
 			{Path: "bench/clip", Floor: Roof},
 			{Path: "bench/party", Floor: Roof, Beside: []string{"bench/clip", "bench/offset", "bench/playout", "bench/report"}},
@@ -39,7 +40,7 @@ func Meshfocus() House {
 			{Path: "bench/rival/null", Floor: Roof},
 			{Path: "bench/scenario", Floor: Roof},
 			{Path: "cmd/meshbench", Floor: Roof, Beside: []string{
-				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/clip", "bench/clock", "bench/contest", "bench/home", "bench/mesh", "bench/offset", "bench/relay", "bench/relay/plain", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/null", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
+				"bench/congestion", "bench/congestion/bubble", "bench/congestion/live", "bench/congestion/nada", "bench/congestion/table", "bench/call", "bench/clip", "bench/clock", "bench/contest", "bench/home", "bench/mesh", "bench/offset", "bench/relay", "bench/relay/plain", "bench/remote", "bench/report", "bench/report/page", "bench/rival", "bench/rival/door", "bench/rival/null", "bench/rival/ours", "bench/rival/plain", "bench/scenario"}},
 
 			{Path: "mesh/forward", Floor: Hall, Beside: []string{"mesh"}},
 			{Path: "mesh/via", Floor: Hall, Beside: []string{"mesh"}},

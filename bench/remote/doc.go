@@ -1,0 +1,15 @@
+// Package remote has the subscribers of a call on another machine than its publishers.
+// A Server waits there for orders, over HTTP with a token; a Machine, where the server
+// that is measured and the publishers are, gives them:
+//
+//	GET  /party            is somebody there, and which version
+//	POST /party/round      an Order; answered with the Round when all is over
+//	POST /party/reading    a reading of the other clock, while a round is under way
+//
+// How far the clocks are apart is asked over UDP (package clock) at the same address,
+// from before the first subscriber comes in until after the last packet, second by
+// second. Who gives orders asks, and says what it has read, turned round: so one machine
+// alone has to be reachable. A round ends with the connection that ordered it.
+//
+// The token goes in the clear, as do those in an Order: it is for a network of one's own.
+package remote

@@ -1,0 +1,264 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"meshfocus/bench/call"
+	"meshfocus/bench/clock"
+	"meshfocus/bench/offset"
+	"meshfocus/bench/report"
+	"meshfocus/bench/rival"
+	"meshfocus/bench/rival/door"
+	"meshfocus/bench/rival/ours"
+	"meshfocus/bench/scenario"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
+
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// second starts what is on the second machine, whose clock is another.
+func second(t *testing.T, c offset.Clock, handler func(http.Handler) http.Handler) Machine {
+	t.Helper()
+	server := httptest.NewServer(handler(New(Config{
+		Token: "open sesame", Most: 4, Program: "test", Clock: c, Address: func(string) (netip.Addr, error) { return loopback, nil },
+	})))
+	t.Cleanup(server.Close)
+	at := netip.MustParseAddrPort(strings.TrimPrefix(server.URL, "http://"))
+	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		t.Skip("another has the port: ", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- clock.Serve(ctx, conn, c) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return Machine{Address: at.String(), Token: "open sesame"}
+}
+
+func as(h http.Handler) http.Handler { return h }
+
+// forwarder is ours, by WHIP and WHEP.
+func forwarder(t *testing.T) rival.Rival {
+	t.Helper()
+	f, err := ours.New(ours.Config{Loopback: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(door.Handler(f))
+	t.Cleanup(func() {
+		server.Close()
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &rival.WHIP{PublishURL: server.URL + "/whip/a", SubscribeURL: server.URL + "/whep/a"}
+}
+
+// tiny is a call with a path that is longer than anything that a busy machine adds.
+func tiny(r rival.Rival) call.Config {
+	return call.Config{
+		Scenario: scenario.Scenario{
+			Name: "tiny", Kind: scenario.Call, Publishers: 1, Subscribers: 2, Cipher: scenario.GCM, Lanes: 1,
+			Path: []scenario.Stretch{{Delay: 150 * time.Millisecond, Queue: time.Second}},
+		},
+		Rival: r, Address: loopback, Warm: 300 * time.Millisecond, Measure: 1200 * time.Millisecond, Seed: 1,
+	}
+}
+
+// spoiled reports whether a round does not count for a reason that a busy machine gives.
+func spoiled(t *testing.T, r report.Round) bool {
+	if strings.HasPrefix(r.Invalid, "the generator") {
+		t.Log(r.Invalid)
+		return true
+	}
+	return false
+}
+
+// TestMachine_CorrectsAClockThatIsWrong by 250 ms and gains 50 parts in a million: the
+// offset holds the truth within its bound, and latencies are those of one clock.
+func TestMachine_CorrectsAClockThatIsWrong(t *testing.T) {
+	server := forwarder(t)
+	one := call.Run(t.Context(), tiny(server))
+	wrong := offset.Clock{Ahead: 250 * time.Millisecond, Gain: 50e-6, Since: time.Now().UnixNano()}
+	m := second(t, wrong, as)
+	if program, err := m.Greet(t.Context(), 2); err != nil || program != "test" {
+		t.Fatalf("%q, %v", program, err)
+	}
+	two := m.Round(t.Context(), tiny(server))
+	for _, r := range []report.Round{one, two} {
+		if r.Invalid != "" && !spoiled(t, r) || r.Scenario != "tiny" || r.Rival != "whip" || r.Seed != 1 {
+			t.Fatalf("%+v", r)
+		}
+	}
+	apart, bound := two.Figures[report.ClockOffsetMillis], two.Figures[report.ClockBoundMillis]
+	drifted := wrong.Gain * float64(time.Now().UnixNano()-wrong.Since) / 1e6
+	if bound <= 0 || apart < 250-bound || apart > 250+drifted+bound {
+		t.Errorf("apart by %v ± %v ms, they are by 250 to %v", apart, bound, 250+drifted)
+	}
+	for _, metric := range []report.Metric{report.JoinMillis, report.FirstFrameMillis, report.P99Micros, report.Forwarded, report.Seconds, report.LateMicros, report.Loss} {
+		if _, ok := two.Has(metric); !ok {
+			t.Errorf("no %s", metric)
+		}
+	}
+	a, b := one.Figures[report.P50Micros]/1000, two.Figures[report.P50Micros]/1000
+	t.Logf("p50 %.2f ms on one clock, %.2f on two that are apart by %.3f ± %.3f", a, b, apart, bound)
+	const noise = 100 // what a busy machine may add to one of the two, ms
+	if b < 150-bound || b > a+bound+noise || a > b+bound+noise || a < 150 {
+		t.Errorf("p50 is %.2f ms on one clock, %.2f on two, known to %.2f", a, b, bound)
+	}
+}
+
+// TestMachine_SaysWhatIsWrong in a line.
+func TestMachine_SaysWhatIsWrong(t *testing.T) {
+	m := second(t, offset.Clock{}, as)
+	stranger := m
+	stranger.Token = "?"
+	other := second(t, offset.Clock{}, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, greeting{version + 1, "", 9}) })
+	})
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	mute := httptest.NewServer(New(Config{Token: "open sesame", Most: 4}))
+	defer mute.Close()
+	for want, c := range map[string]struct {
+		machine     Machine
+		subscribers int
+	}{
+		"401 Unauthorized: the token (--subscribers-token) is refused": {stranger, 1},
+		"does not answer":             {Machine{strings.TrimPrefix(gone.URL, "http://"), ""}, 1},
+		"is of another version":       {other, 1},
+		"takes 4 subscribers at most": {m, 5},
+		"no HOST:PORT":                {Machine{"a b", ""}, 1},
+		"no answer about the time":    {Machine{strings.TrimPrefix(mute.URL, "http://"), "open sesame"}, 1},
+	} {
+		_, err := c.machine.Greet(t.Context(), c.subscribers)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if r := stranger.Round(t.Context(), tiny(forwarder(t))); !strings.Contains(r.Invalid, "is refused") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func post(s *Server, path, body string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer t")
+	s.ServeHTTP(w, r)
+	return w
+}
+
+func order(change func(*Order)) string {
+	o := Order{
+		Reach: rival.Reach{Title: "ours", Door: "http://127.0.0.1:1"}, Scenario: "s", Publishers: 1, Subscribers: 1, Cipher: scenario.GCM, Measure: time.Second,
+		First: offset.Reading{At: 1},
+	}
+	change(&o)
+	text, _ := json.Marshal(o)
+	return string(text)
+}
+
+// TestServer_RefusesWhatItCannotDo, before anything is begun.
+func TestServer_RefusesWhatItCannotDo(t *testing.T) {
+	s := New(Config{Token: "t", Most: 3, Address: func(string) (netip.Addr, error) { return netip.Addr{}, errors.New("no way there") }})
+	for want, body := range map[string]string{
+		"it cannot be read":   "{",
+		"unknown field":       `{"a":1}`,
+		"0 publishers":        order(func(o *Order) { o.Publishers = 0 }),
+		"4 subscribers":       order(func(o *Order) { o.Subscribers = 4 }),
+		"no cipher":           order(func(o *Order) { o.Cipher = "rot13" }),
+		"to measure are more": order(func(o *Order) { o.Measure = time.Hour }),
+		"1ns to warm up":      order(func(o *Order) { o.Warm, o.Measure = 1, 0 }),
+		"first reading":       order(func(o *Order) { o.First.Bound = -1 }),
+		"path: stretch 1":     order(func(o *Order) { o.Path = []scenario.Stretch{{Loss: 2}} }),
+		"path is too long":    order(func(o *Order) { o.Path = []scenario.Stretch{{}, {From: time.Hour}} }),
+		"2 are given":         order(func(o *Order) { o.Reach.WHEP = "http://127.0.0.1:2" }),
+		"it has no URL":       order(func(o *Order) { o.Reach.Door = "file:///etc/passwd" }),
+		"no way there":        order(func(*Order) {}),
+	} {
+		if w := post(s, "/party/round", body); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%d %s, want %q", w.Code, w.Body, want)
+		}
+	}
+	if w := post(s, "/party/reading", `{"At":1}`); w.Code != http.StatusConflict {
+		t.Errorf("a reading without a round: %d", w.Code)
+	}
+	readings, free := s.occupy()
+	if _, again := s.occupy(); !free || again {
+		t.Error("two rounds at once")
+	}
+	if w := post(s, "/party/reading", `{"At":1,"Bound":-1}`); w.Code != http.StatusConflict || len(readings) != 0 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for range waiting + 1 {
+		post(s, "/party/reading", `{"At":1,"Ahead":2,"Bound":3}`)
+	}
+	if r := <-readings; r != (offset.Reading{At: 1, Offset: offset.Offset{Ahead: 2, Bound: 3}}) || len(readings) != waiting-1 {
+		t.Errorf("%+v and %d more", r, len(readings))
+	}
+	if New(Config{}).config.Token != "" || post(New(Config{}), "/party/round", "").Code != http.StatusUnauthorized {
+		t.Error("without a token everybody is let in")
+	}
+}
+
+func TestSuits_SaysWhatHasToBeOnOneMachine(t *testing.T) {
+	good := scenario.Scenario{Name: "a", Kind: scenario.Call, Layers: 1}
+	if err := Suits(good); err != nil {
+		t.Error(err)
+	}
+	for want, change := range map[string]func(*scenario.Scenario){
+		"kind cost":   func(s *scenario.Scenario) { s.Kind = scenario.Cost },
+		"layers":      func(s *scenario.Scenario) { s.Layers = 3 },
+		"come and go": func(s *scenario.Scenario) { s.Leave = 1 },
+	} {
+		s := good
+		change(&s)
+		if err := Suits(s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// FuzzOrder: whatever is accepted is within its bounds.
+func FuzzOrder(f *testing.F) {
+	f.Add(order(func(*Order) {}))
+	f.Add(order(func(o *Order) { o.Path = []scenario.Stretch{{}, {From: 1, Loss: 0.1}} }))
+	f.Fuzz(func(t *testing.T, body string) {
+		accepted := false
+		s := New(Config{Token: "t", Most: 3, Address: func(string) (netip.Addr, error) {
+			accepted = true
+			return netip.Addr{}, errors.New("enough")
+		}})
+		post(s, "/party/round", body)
+		var o Order
+		if !accepted {
+			return
+		}
+		if err := json.NewDecoder(strings.NewReader(body)).Decode(&o); err != nil {
+			t.Fatal(err)
+		}
+		if o.Subscribers < 1 || o.Subscribers > 3 || o.Publishers < 1 || o.Publishers > mostPublishers || o.Measure > mostMeasure || o.Warm > mostWarm || o.First.Bound > mostBound {
+			t.Errorf("%+v", o)
+		}
+	})
+}
