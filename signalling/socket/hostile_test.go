@@ -318,8 +318,9 @@ func TestReader_ThatIsSlow_LosesItsSocket(t *testing.T) {
 				meanwhile(t, s, func() {
 					slow, sender := s.join("lobby"), s.join("lobby")
 					close(slow.stop) // it reads one more frame and then none
-					began := time.Now()
-					for i := 0; s.gateway.Stats().Detached == 0; i++ {
+					began, sockets := time.Now(), s.gateway.Stats().Sockets
+					// Its seat waits for it, or is given up if a signal more comes meanwhile.
+					for i := 0; s.gateway.Stats().Sockets == sockets; i++ {
 						sender.signal(slow, i, "call-slow")
 						slow.say("ping", fields{"id": 1})
 						sender.must("sent")
