@@ -15,10 +15,14 @@ import (
 )
 
 const (
-	// unsent is how much of the traffic may be missing by the generator's fault, late
-	// how far behind it may be.
-	unsent = 0.001
+	// unsent is how much of the pictures may not be captured by the generator's fault: nobody
+	// gets them, so they are neither late nor lost. lost is how much of what came may have
+	// found no room, late how far behind the generator may be, and still how far ever: a
+	// freeze is a pause of 150 ms more than 33.
+	unsent = 0.01
+	lost   = 0.001
 	late   = 5 * time.Millisecond
+	still  = 100 * time.Millisecond
 	// second is how long a point of a course stands for.
 	second = time.Second
 )
@@ -222,7 +226,9 @@ func (s *stage) judge(before, then look) error {
 		return fmt.Errorf("%d packets were sent and %d arrived", span.Sent, span.Received)
 	case float64(span.Skipped) > unsent*float64(span.Sent):
 		return fmt.Errorf("the generator could not send %d of %d packets", span.Skipped, span.Sent+span.Skipped)
-	case float64(overflowed) > unsent*float64(span.Received):
+	case span.Lateness.Quantile(1) > still:
+		return fmt.Errorf("the generator stood still for %v", span.Lateness.Quantile(1))
+	case float64(overflowed) > lost*float64(span.Received):
 		return fmt.Errorf("the generator had no room for %d datagrams", overflowed)
 	case lateness > late:
 		return fmt.Errorf("the generator was late by %v", lateness)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"meshfocus/bench/remb"
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/transport/jsep"
 	"meshfocus/focus/transport/link"
@@ -62,6 +63,9 @@ type End struct {
 	sinks     []*sink
 	view      *view // of a faithful subscriber
 	arrivals  *feedback.Arrivals
+	limit     remb.Limit   // of a faithful subscriber, where servers ask for that
+	limited   unit.BitRate // what was said of it last
+	limiting  unit.Instant // not before this again, unless it falls
 	numbered  uint16       // the transport-wide number that came last
 	telling   unit.Instant // not before this about arrivals
 	reporting unit.Instant // when the next reports leave

@@ -13,9 +13,15 @@ import (
 const (
 	// reports leave once a second (RFC 3550 section 6.2 has five).
 	reports = time.Second
-	// most is what subscribers say may come, where they say that: more than any
-	// scenario has.
+	// most is what subscribers that are not faithful say may come, where they say that:
+	// more than any scenario has.
 	most = 1_000_000_000
+	// limiting is how often faithful ones say it, and at once when it falls to less than
+	// falls of what was said (libwebrtc's RembThrottler).
+	limiting = 200 * time.Millisecond
+	falls    = 0.97
+	// ipHeaders are those of IPv4 and UDP.
+	ipHeaders = 28
 )
 
 // tell sends what an End has to say by now. What each has to say is spread over
@@ -40,6 +46,7 @@ func (l *Load) tell(e *End, now unit.Instant) {
 	}
 	if e.view != nil {
 		l.wantKeys(e, w, own, now)
+		l.tellLimit(e, w, own, now)
 	}
 	if !w.nack || e.every > 1 {
 		return
@@ -95,10 +102,23 @@ func (e *End) report(w *wire, now unit.Instant) []byte {
 	}
 	plain = feedback.AppendReceiverReport(plain, own, blocks...)
 	plain = feedback.AppendDescription(plain, own, e.Name)
-	if w.maximum {
+	if w.maximum && e.view == nil {
 		plain = appendMaximum(plain, own, most, e.sinks)
 	}
 	return plain
+}
+
+// tellLimit says how much may come when that is known anew, as it was found out.
+func (l *Load) tellLimit(e *End, w *wire, own uint32, now unit.Instant) {
+	rate, found := e.limit.Rate()
+	if !found {
+		return
+	}
+	if now.Before(e.limiting) && float64(rate) >= falls*float64(e.limited) {
+		return
+	}
+	e.limited, e.limiting = rate, now.Add(limiting)
+	l.say(e, w, appendMaximum(e.begin(w, own, e.sinks[0], now), own, uint64(rate), e.sinks))
 }
 
 // appendMaximum appends how much may come (draft-alvestrand-rmcat-remb-03

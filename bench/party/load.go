@@ -408,12 +408,12 @@ func (l *Load) sendDue(now int64) (next int64) {
 				late := now - s.due
 				s.interval = s.lasts()
 				s.due += s.interval
+				l.counts.Lateness.Add(time.Duration(late))
 				if late > max(behind, s.interval/heaped) {
 					l.counts.Skipped += uint64(s.burst)
 					s.skip()
 					continue
 				}
-				l.counts.Lateness.Add(time.Duration(late))
 				l.send(e, s)
 				now = time.Now().UnixNano()
 			}

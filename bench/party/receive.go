@@ -31,8 +31,8 @@ type Counts struct {
 	// Repaired those that came again, and SentAgain what publishers sent again.
 	Feigned, Asked, Repaired, SentAgain uint64
 
-	// Latency is of what was looked into, Lateness of bursts: how much later than
-	// due they left.
+	// Latency is of what was looked into, Lateness of bursts: how much later than due
+	// they left, or were left out.
 	Latency, Lateness *report.Histogram
 	// Least is the least latency ever; below 0 the clock of publishers is ahead.
 	Least time.Duration
@@ -89,6 +89,11 @@ func (l *Load) takeRTP(e *End, w *wire, datagram []byte, arrived int64, now unit
 	at := now
 	if arrived != 0 {
 		at = unit.Instant(arrived)
+	}
+	if e.view != nil && w.maximum {
+		if sent, ok := sendTime(datagram, w.in.sendTime); ok {
+			e.limit.Arrived(sent, ipHeaders+len(datagram), at)
+		}
 	}
 	if w.in.repair != 0 && datagram[1]&0x7f == w.in.repair {
 		l.arrive(e, w, datagram, at)

@@ -53,17 +53,35 @@ func (s *sink) report(every int, now unit.Instant) feedback.Report {
 	return r
 }
 
-// transportNumber finds the transport-wide number in a header's extension of
-// one-byte elements, which SRTP leaves in the clear.
+// transportNumber reads the transport-wide number of a packet.
 func transportNumber(datagram []byte, id uint8) (number uint16, ok bool) {
+	value := element(datagram, id)
+	if len(value) != 2 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint16(value), true
+}
+
+// sendTime reads when a packet left by the clock of who sent it (abs-send-time).
+func sendTime(datagram []byte, id uint8) (sent uint32, ok bool) {
+	value := element(datagram, id)
+	if len(value) != 3 {
+		return 0, false
+	}
+	return uint32(value[0])<<16 | uint32(value[1])<<8 | uint32(value[2]), true
+}
+
+// element finds an element of a header's extension of one-byte elements (RFC 8285 section
+// 4.2), which SRTP leaves in the clear; nil if there is none.
+func element(datagram []byte, id uint8) []byte {
 	const profile, fixed = 0xbede, 12
 	at := fixed + 4*int(datagram[0]&0x0f)
 	if id == 0 || datagram[0]&0x10 == 0 || len(datagram) < at+4 || binary.BigEndian.Uint16(datagram[at:]) != profile {
-		return 0, false
+		return nil
 	}
 	end := at + 4 + 4*int(binary.BigEndian.Uint16(datagram[at+2:]))
 	if end > len(datagram) {
-		return 0, false
+		return nil
 	}
 	for at += 4; at < end; {
 		size := int(datagram[at]&0x0f) + 1
@@ -72,13 +90,13 @@ func transportNumber(datagram []byte, id uint8) (number uint16, ok bool) {
 			at++
 			continue
 		case at+1+size > end:
-			return 0, false
-		case datagram[at]>>4 == id && size == 2:
-			return binary.BigEndian.Uint16(datagram[at+1:]), true
+			return nil
+		case datagram[at]>>4 == id:
+			return datagram[at+1 : at+1+size]
 		}
 		at += 1 + size
 	}
-	return 0, false
+	return nil
 }
 
 // feigned reports whether a packet is to be taken for lost, of so many in 65536,

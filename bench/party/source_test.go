@@ -71,6 +71,9 @@ func TestSource_SaysWhatAndWhen(t *testing.T) {
 	if number, ok := transportNumber(data, 6); !ok || number != 4711 {
 		t.Errorf("the transport-wide number reads as %d, %v", number, ok)
 	}
+	if sent, ok := sendTime(data, 5); !ok || sent != 3<<17 {
+		t.Errorf("the time of sending reads as %#x, %v", sent, ok)
+	}
 	for _, id := range []uint8{0, 5, 7} {
 		if number, ok := transportNumber(data, id); ok {
 			t.Errorf("under %d there is the number %d", id, number)

@@ -190,7 +190,13 @@ type janusDescription struct {
 	Type    string `json:"type"`
 	SDP     string `json:"sdp"`
 	Trickle bool   `json:"trickle"`
+	// RIDOrder is smallestFirst of offers with layers.
+	RIDOrder string `json:"rid_order,omitempty"`
 }
+
+// smallestFirst: rids stand in our offers as substreams are counted. Where nothing is
+// said the first is the largest to it.
+const smallestFirst = "lmh"
 
 func (j *janus) Publish(ctx context.Context, end *party.End) error {
 	handle, err := j.attach(ctx)
@@ -201,7 +207,7 @@ func (j *janus) Publish(ctx context.Context, end *party.End) error {
 	j.feeds[end.Name] = feed
 	return exchange(ctx, end, func(offer string) (string, error) {
 		body := map[string]any{"request": "joinandconfigure", "room": janusRoom, "ptype": "publisher", "id": feed, "display": end.Name}
-		joined, err := j.tell(ctx, handle, body, &janusDescription{Type: "offer", SDP: offer})
+		joined, err := j.tell(ctx, handle, body, &janusDescription{Type: "offer", SDP: offer, RIDOrder: smallestFirst})
 		return joined.SDP, err
 	})
 }
