@@ -66,3 +66,26 @@ func (l *ledger) Took(r report.Round) error {
 	l.display.took(r)
 	return report.Write(l.out, r)
 }
+
+// lines is a file of whole lines: one that finds no room is taken back, so that nothing in it
+// is half-written.
+type lines struct {
+	file interface {
+		io.Writer
+		Truncate(size int64) error
+	}
+	size int64
+	torn bool // a line is missing
+}
+
+// Write writes one line, or nothing.
+func (l *lines) Write(line []byte) (int, error) {
+	n, err := l.file.Write(line)
+	if err != nil {
+		l.torn = true
+		_ = l.file.Truncate(l.size) // a pipe cannot be; the error is the first one
+		return 0, err
+	}
+	l.size += int64(n)
+	return n, nil
+}

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -39,8 +40,19 @@ func complain(err error) (code int) {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "meshbench:", err)
+	fmt.Fprintln(os.Stderr, "meshbench:", inOneLine(err))
 	return 1
+}
+
+// inOneLine tells errors that were joined beside each other, and each once.
+func inOneLine(err error) string {
+	var said []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(said, line) {
+			said = append(said, line)
+		}
+	}
+	return strings.Join(said, "; ")
 }
 
 // run does what the arguments say.

@@ -189,6 +189,7 @@ func TestRoot_TellsWhatThereIs(t *testing.T) {
 		{nil, "meshbench list"},
 		{[]string{"completion", "bash"}, "__start_meshbench"},
 		{[]string{"__complete", "run", "mee"}, "meeting\t8 × 8"},
+		{[]string{"__complete", "run", "even", "--targets", "ours,li"}, "ours,livekit\n"},
 		{[]string{"compare", "../../docs/bench/forward.jsonl", "../../docs/bench/forward.jsonl"}, "0 better, 0 worse"},
 		{[]string{"compare", "../../docs/bench/first", "../../docs/bench/second"}, "targets"},
 		{[]string{"report", "../../docs/bench/forward.jsonl", "../../docs/bench/forward-later.jsonl"}, "memory per subscriber"},
@@ -219,5 +220,49 @@ func TestDoubled_TakesFlagsOfOneDash(t *testing.T) {
 	got := strings.Join(doubled([]string{"bwe", "-case", "5.1", "-h", "-", "-1", "--html", "x", "--", "-y"}), " ")
 	if want := "bwe --case 5.1 -h - -1 --html x -- -y"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestComplain_SaysEachOnceInALine(t *testing.T) {
+	full := errors.New("no room")
+	if got, want := inOneLine(errors.Join(full, errors.Join(full, errors.New("nor there")))), "no room; nor there"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestCompleteTargets_LeavesOutThoseThatAreNamed and does not name pion twice, which
+// forwards and relays.
+func TestCompleteTargets_LeavesOutThoseThatAreNamed(t *testing.T) {
+	lists, _ := completeTargets(nil, nil, "ours,p")
+	text := "\n" + strings.Join(lists, "\n") + "\n"
+	if strings.Contains(text, "ours,ours\n") || strings.Count(text, "\nours,pion\n") != 1 || !strings.Contains(text, "\nours,synapse\n") {
+		t.Error(text)
+	}
+}
+
+// disk has room for so many bytes.
+type disk struct {
+	bytes.Buffer
+	room int
+}
+
+func (d *disk) Write(p []byte) (int, error) {
+	n, _ := d.Buffer.Write(p[:min(len(p), d.room-d.Len())])
+	if n < len(p) {
+		return n, errors.New("no space left on device")
+	}
+	return n, nil
+}
+
+func (d *disk) Truncate(size int64) error { d.Buffer.Truncate(int(size)); return nil }
+
+func TestLines_AreWholeOnAFullDisk(t *testing.T) {
+	d := &disk{room: 10}
+	l := &lines{file: d}
+	for _, line := range []string{"first\n", "second\n"} {
+		_, _ = l.Write([]byte(line))
+	}
+	if d.String() != "first\n" || !l.torn {
+		t.Errorf("%q", d.String())
 	}
 }

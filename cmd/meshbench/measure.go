@@ -66,6 +66,7 @@ docs/bench.md has the method, and how to read a report.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders+"; homeservers: "+homeservers+"; relays: "+relays)
+	_ = c.RegisterFlagCompletionFunc("targets", completeTargets) // of a flag that there is
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
 	flags.IntVar(&q.spare, "spare", 0, "turns more of a scenario at most, where rounds do not count")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
@@ -113,11 +114,15 @@ func (q comparison) run(ctx context.Context, w io.Writer) error {
 	if err := q.files.check(); err != nil {
 		return err
 	}
-	out, err := os.Create(q.out)
+	if err := os.MkdirAll(q.folder, 0o777); err != nil {
+		return err
+	}
+	file, err := os.Create(q.out)
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer file.Close()
+	out := &lines{file: file}
 	machine := machineOf(q, scenarios)
 	if err := report.Write(out, machine); err != nil {
 		return err
@@ -129,7 +134,10 @@ func (q comparison) run(ctx context.Context, w io.Writer) error {
 		fmt.Fprintln(os.Stderr, "stopped; this is what was measured until then")
 	}
 	machine.End = &end
-	err = errors.Join(err, report.Write(out, end), out.Close())
+	if !out.torn { // else it did not come to its end
+		err = errors.Join(err, report.Write(out, end))
+	}
+	err = errors.Join(err, file.Close())
 	if err != nil && len(l.rounds) == 0 {
 		return err
 	}

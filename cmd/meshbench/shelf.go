@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,4 +81,16 @@ func completeScenarios(*cobra.Command, []string, string) (names []string, how co
 		names = append(names, b.Name+"\t"+b.Says)
 	}
 	return names, cobra.ShellCompDirectiveDefault
+}
+
+// completeTargets is for shells: all targets that are not named yet, behind those that are.
+func completeTargets(_ *cobra.Command, _ []string, begun string) (lists []string, how cobra.ShellCompDirective) {
+	before := begun[:strings.LastIndex(begun, ",")+1]
+	had := strings.Split(before, ",")
+	for _, name := range strings.Split(strings.Join([]string{forwarders, homeservers, relays, "null,whip"}, ","), ",") {
+		if !slices.Contains(had, name) {
+			lists, had = append(lists, before+name), append(had, name)
+		}
+	}
+	return lists, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
