@@ -90,12 +90,8 @@ func Write(w io.Writer, s report.Sheet) error {
 			incomplete = append(incomplete, why)
 		}
 	}
-	var place string
-	if len(s.Machines) > 0 {
-		place = s.Machines[0].Place
-	}
 	return page.Execute(w, map[string]any{
-		"Title": p.title(), "Targets": p.targets, "Chapters": p.chapters, "Facts": facts, "Incomplete": incomplete, "Place": place,
+		"Title": p.title(), "Targets": p.targets, "Chapters": p.chapters, "Facts": facts, "Incomplete": incomplete, "Place": p.place(),
 		"Versions": report.Versions(s.Rounds), "Rounds": len(s.Rounds), "Invalid": p.invalid, "Seeds": seeds(s.Rounds),
 		// All of it is ours or vendored; JSON has < escaped.
 		"Style": plot.Style() + template.CSS(style), "Plot": plot.Script(), "Script": template.JS(script),
@@ -166,6 +162,14 @@ func (p *sheet) named(names []string) (some []target) {
 		some = append(some, p.targets[at])
 	}
 	return some
+}
+
+// place says how servers and parties were joined, where that was alike in all runs.
+func (p *sheet) place() string {
+	if len(p.Machines) == 0 || slices.ContainsFunc(p.Machines, func(m report.Machine) bool { return m.Place != p.Machines[0].Place }) {
+		return ""
+	}
+	return p.Machines[0].Place
 }
 
 // title says who was measured.

@@ -44,6 +44,20 @@ func sheetOf() report.Sheet {
 	return s
 }
 
+func TestPage_TellsOfThePlaceWhatIsTrueOfAll(t *testing.T) {
+	s := sheetOf()
+	for want, place := range map[bool]string{true: "loopback", false: "two namespaces"} {
+		s.Machines = []report.Machine{s.Machines[0], {Place: place}}
+		var out strings.Builder
+		if err := Write(&out, s); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "machine (loopback)") != want {
+			t.Errorf("beside %q, loopback is everybody's place: %v", place, !want)
+		}
+	}
+}
+
 func TestPage_TellsWhatWasMeasured(t *testing.T) {
 	var out strings.Builder
 	if err := Write(&out, sheetOf()); err != nil {
