@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -78,8 +79,30 @@ func place(file string, err error) error {
 	if !errors.As(err, &fault) || fault.GetToken() == nil {
 		return fmt.Errorf("%w: %s: %s", ErrScenario, file, line(err.Error()))
 	}
+	says := line(fault.GetMessage())
+	var kind *yaml.TypeError
+	if errors.As(err, &kind) && kind.DstType != nil {
+		says = fmt.Sprintf("%q is not %s", line(fault.GetToken().Value), called(kind.DstType.Kind()))
+	}
 	p := fault.GetToken().Position
-	return fmt.Errorf("%w: %s:%d:%d: %s", ErrScenario, file, p.Line, p.Column, line(fault.GetMessage()))
+	return fmt.Errorf("%w: %s:%d:%d: %s", ErrScenario, file, p.Line, p.Column, says)
+}
+
+// called says what a value has to be.
+func called(kind reflect.Kind) string {
+	switch kind {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint16, reflect.Uint64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "members such as \"rate: 10\""
+	}
+	return "a text"
 }
 
 // oddities are what YAML has and scenarios have no use for; the decoder fails on

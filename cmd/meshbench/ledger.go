@@ -12,7 +12,8 @@ import (
 // ledger is where the rounds of a run go as they come, and what is said
 // meanwhile. Its methods are for one goroutine at a time.
 type ledger struct {
-	out     io.Writer // JSON lines
+	out     io.Writer    // JSON lines
+	kept    func() error // called with each round that was written; nil is nobody
 	kinds   map[string]string
 	display *display
 	noise   noise
@@ -64,7 +65,10 @@ func (l *ledger) Took(r report.Round) error {
 	l.noise.note(&r)
 	l.rounds = append(l.rounds, r)
 	l.display.took(r)
-	return report.Write(l.out, r)
+	if err := report.Write(l.out, r); err != nil || l.kept == nil {
+		return err
+	}
+	return l.kept()
 }
 
 // lines is a file of whole lines: one that finds no room is taken back, so that nothing in it

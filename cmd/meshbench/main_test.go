@@ -266,3 +266,33 @@ func TestLines_AreWholeOnAFullDisk(t *testing.T) {
 		t.Errorf("%q", d.String())
 	}
 }
+
+// TestPad_LeavesWhatIsThereUntilARound measures nothing, then a round.
+func TestPad_LeavesWhatIsThereUntilARound(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "bench.jsonl")
+	if err := os.WriteFile(name, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"before", "now"} {
+		p, err := openPad(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = p.WriteString("now")
+		if want == "now" {
+			if err := errors.Join(p.take(), p.take()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		all, err := os.ReadDir(filepath.Dir(name))
+		if text, _ := os.ReadFile(name); string(text) != want || len(all) != 1 || err != nil {
+			t.Errorf("%q, want %q; %v, %v", text, want, all, err)
+		}
+	}
+	if _, err := openPad(t.TempDir()); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Error(err)
+	}
+}

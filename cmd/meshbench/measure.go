@@ -117,7 +117,7 @@ func (q comparison) run(ctx context.Context, w io.Writer) error {
 	if err := os.MkdirAll(q.folder, 0o777); err != nil {
 		return err
 	}
-	file, err := os.Create(q.out)
+	file, err := openPad(q.out)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (q comparison) run(ctx context.Context, w io.Writer) error {
 	if err := report.Write(out, machine); err != nil {
 		return err
 	}
-	l := &ledger{out: out, kinds: kindsOf(scenarios), display: newDisplay(os.Stderr)}
+	l := &ledger{out: out, kept: file.take, kinds: kindsOf(scenarios), display: newDisplay(os.Stderr)}
 	end, err := l.measure(ctx, measure)
 	l.display.end()
 	if end.Stopped {
