@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"meshfocus/bench/offset"
+	"meshfocus/internal/stamp"
 )
 
 // ErrSilent: nobody answers.
@@ -40,7 +41,7 @@ func Dial(ctx context.Context, address string, c offset.Clock) (*Asker, error) {
 		return nil, fmt.Errorf("%s cannot be asked about the time: %w", address, err)
 	}
 	a := &Asker{address: address, conn: conn.(*net.UDPConn), clock: c, pending: make(map[uint64]int64)} // udp gives that
-	stamped(a.conn)
+	stamp.Ask(a.conn)
 	return a, nil
 }
 

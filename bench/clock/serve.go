@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"meshfocus/bench/offset"
+	"meshfocus/internal/stamp"
 )
 
 // Serve answers questions until the context ends, and closes the socket. What is no
 // question is passed over in silence. The clock is the zero one but in tests.
 func Serve(ctx context.Context, conn *net.UDPConn, c offset.Clock) error {
-	stamped(conn)
+	stamp.Ask(conn)
 	ended := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer ended()
 	defer conn.Close()

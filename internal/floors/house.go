@@ -112,6 +112,7 @@ func Meshfocus() House {
 			{Path: "internal/floors", Floor: Cellar},
 			{Path: "internal/secret", Floor: Cellar},
 			{Path: "internal/simnet", Floor: Cellar},
+			{Path: "internal/stamp", Floor: Cellar},
 			{Path: "internal/simnet/bottleneck", Floor: Port, Wing: Media},
 			{Path: "internal/simnet/discrete", Floor: Ground, Wing: Media, Even: true, Beside: []string{"internal/unit"}},
 			{Path: "internal/testcard", Floor: Cellar},

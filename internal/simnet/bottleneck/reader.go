@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"meshfocus/internal/stamp"
 )
 
 // longest is longer than any datagram of WebRTC.
@@ -81,5 +83,16 @@ const buffer = 1 << 20
 // they come when they are read.
 func prepare(conn *net.UDPConn) {
 	_ = conn.SetReadBuffer(buffer)
-	stamped(conn)
+	stamp.Ask(conn)
+}
+
+// came is when the kernel had a datagram, on the clock of seen, which is when it was
+// read: the kernel counts in the time of day.
+func came(control []byte, seen time.Time) time.Time {
+	at, known := stamp.Of(control)
+	if !known {
+		return seen
+	}
+	late := seen.Round(0).Sub(time.Unix(0, at))
+	return seen.Add(-min(max(late, 0), time.Second))
 }

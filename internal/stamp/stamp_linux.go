@@ -1,15 +1,14 @@
-package bottleneck
+package stamp
 
 import (
 	"net"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// stamped has the kernel tell when datagrams came.
-func stamped(conn *net.UDPConn) {
+// Ask has the kernel tell of each datagram when it came. Where it does not, Of knows nothing.
+func Ask(conn *net.UDPConn) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return
@@ -17,19 +16,17 @@ func stamped(conn *net.UDPConn) {
 	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) })
 }
 
-// came reads it, and tells it on the clock of seen: the kernel counts in the
-// time of day.
-func came(control []byte, seen time.Time) time.Time {
+// Of reads it from the control messages that came with a datagram: nanoseconds of the
+// time of day since 1970.
+func Of(control []byte) (at int64, known bool) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
-		return seen
+		return 0, false
 	}
 	for _, m := range messages {
 		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS && len(m.Data) >= int(unsafe.Sizeof(unix.Timespec{})) {
-			t := (*unix.Timespec)(unsafe.Pointer(&m.Data[0]))
-			late := seen.Round(0).Sub(time.Unix(t.Unix()))
-			return seen.Add(-min(max(late, 0), time.Second))
+			return (*unix.Timespec)(unsafe.Pointer(&m.Data[0])).Nano(), true
 		}
 	}
-	return seen
+	return 0, false
 }
