@@ -33,15 +33,14 @@ var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 // second starts what is on the second machine, whose clock is another.
 func second(t *testing.T, c offset.Clock, handler func(http.Handler) http.Handler) Machine {
 	t.Helper()
-	server := httptest.NewServer(handler(New(Config{
+	server := httptest.NewUnstartedServer(handler(New(Config{
 		Token: "open sesame", Most: 4, Program: "test", Clock: c, Address: func(string) (netip.Addr, error) { return loopback, nil },
 	})))
+	_ = server.Listener.Close()
+	var conn *net.UDPConn
+	server.Listener, conn = port(t)
+	server.Start()
 	t.Cleanup(server.Close)
-	at := netip.MustParseAddrPort(strings.TrimPrefix(server.URL, "http://"))
-	conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
-	if err != nil {
-		t.Skip("another has the port: ", err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- clock.Serve(ctx, conn, c) }()
@@ -51,7 +50,25 @@ func second(t *testing.T, c offset.Clock, handler func(http.Handler) http.Handle
 			t.Error(err)
 		}
 	})
-	return Machine{Address: at.String(), Token: "open sesame"}
+	return Machine{Address: server.Listener.Addr().String(), Token: "open sesame"}
+}
+
+// port opens one that is free over TCP and UDP.
+func port(t *testing.T) (net.Listener, *net.UDPConn) {
+	t.Helper()
+	for range 20 {
+		conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(loopback, 0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp4", conn.LocalAddr().String())
+		if err == nil {
+			return listener, conn
+		}
+		_ = conn.Close() // another has it over TCP
+	}
+	t.Fatal("no port is free over TCP and UDP")
+	return nil, nil
 }
 
 func as(h http.Handler) http.Handler { return h }
