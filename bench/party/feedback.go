@@ -2,6 +2,7 @@ package party
 
 import (
 	"encoding/binary"
+	"iter"
 	"math/bits"
 	"math/rand/v2"
 	"time"
@@ -33,7 +34,9 @@ func (l *Load) tell(e *End, now unit.Instant) {
 	}
 	if !now.Before(e.reporting) {
 		if e.reporting != unit.Never {
-			l.say(e, w, e.report(w, now))
+			for report := range e.reports(w, now) {
+				l.say(e, w, report)
+			}
 		}
 		e.reporting = now.Add(spread(e.reporting == unit.Never, reports))
 	}
@@ -80,32 +83,39 @@ func (e *End) begin(w *wire, own uint32, s *sink, now unit.Instant) []byte {
 	return feedback.AppendReceiverReport(e.rtcp[:0], own, s.report(e.every, now))
 }
 
-// report writes sender reports of a publisher, and receiver reports of a
-// subscriber.
-func (e *End) report(w *wire, now unit.Instant) []byte {
+// reports gives sender reports of a publisher together; and of a subscriber a datagram for
+// each stream, as browsers have them: Janus takes the first block for what all of it is about,
+// and keeps what could be asked for again of those streams only of which it knows the round
+// trip (janus_ice_cb_nice_recv, nack_queue_ms).
+func (e *End) reports(w *wire, now unit.Instant) iter.Seq[[]byte] {
+	return func(say func([]byte) bool) {
+		if len(e.sources) > 0 {
+			say(e.sent(now))
+			return
+		}
+		for i, s := range e.sinks {
+			own := e.sinks[0].ssrc + 1
+			plain := feedback.AppendReceiverReport(e.rtcp[:0], own, s.report(e.every, now))
+			plain = feedback.AppendDescription(plain, own, e.Name)
+			if i == 0 && w.maximum && e.view == nil {
+				plain = appendMaximum(plain, own, most, e.sinks)
+			}
+			if !say(plain) {
+				return
+			}
+		}
+	}
+}
+
+// sent writes the sender reports of a publisher.
+func (e *End) sent(now unit.Instant) []byte {
 	plain := e.rtcp[:0]
 	for _, s := range e.sources {
 		plain = feedback.AppendSenderReport(plain, s.ssrc, feedback.Info{
 			NTP: feedback.NTPOf(time.Unix(0, int64(now))), Timestamp: s.timestamp, Packets: s.packets, Octets: s.octets,
 		})
 	}
-	if len(e.sources) > 0 {
-		return feedback.AppendDescription(plain, e.sources[0].ssrc, e.Name)
-	}
-	if len(e.sinks) == 0 {
-		return nil
-	}
-	own := e.sinks[0].ssrc + 1
-	var blocks []feedback.Report
-	for _, s := range e.sinks {
-		blocks = append(blocks, s.report(e.every, now))
-	}
-	plain = feedback.AppendReceiverReport(plain, own, blocks...)
-	plain = feedback.AppendDescription(plain, own, e.Name)
-	if w.maximum && e.view == nil {
-		plain = appendMaximum(plain, own, most, e.sinks)
-	}
-	return plain
+	return feedback.AppendDescription(plain, e.sources[0].ssrc, e.Name)
 }
 
 // tellLimit says how much may come when that is known anew, as it was found out.

@@ -47,3 +47,24 @@ func TestEnd_BeginsWithAReportOfTheStreamConcerned(t *testing.T) {
 		t.Errorf("reduced, it begins with %d bytes", len(begun))
 	}
 }
+
+// TestEnd_ReportsEachStreamByItself: Janus hears nothing of what is not in the first block.
+func TestEnd_ReportsEachStreamByItself(t *testing.T) {
+	e, now := &End{}, unit.Instant(time.Hour)
+	for ssrc := range uint32(3) {
+		e.sink(ssrc+1).receiver.Arrived(7, 0, now)
+	}
+	var streams []uint32
+	for datagram := range e.reports(&wire{}, now) {
+		compound := feedback.Read(datagram)
+		message, _ := compound.Next()
+		blocks := slices.Collect(message.Reports())
+		if message.Kind != feedback.ReceiverReport || len(blocks) != 1 {
+			t.Fatalf("a datagram begins with %v: %+v", message.Kind, blocks)
+		}
+		streams = append(streams, blocks[0].SSRC)
+	}
+	if !slices.Equal(streams, []uint32{1, 2, 3}) {
+		t.Errorf("of streams %v", streams)
+	}
+}
