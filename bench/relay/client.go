@@ -26,6 +26,7 @@ const (
 type client struct {
 	socket    *socket
 	server    netip.AddrPort
+	login     login
 	realm     stun.Realm
 	nonce     stun.Nonce
 	integrity stun.MessageIntegrity
@@ -34,8 +35,8 @@ type client struct {
 }
 
 // allocate asks a server for a relayed address and binds the channel to a peer.
-func allocate(ctx context.Context, s *socket, server, peer netip.AddrPort) (*client, error) {
-	c := &client{socket: s, server: server}
+func allocate(ctx context.Context, s *socket, server, peer netip.AddrPort, as login) (*client, error) {
+	c := &client{socket: s, server: server, login: as}
 	answer, err := c.ask(ctx, stun.MethodAllocate, attribute(stun.AttrRequestedTransport, []byte{17, 0, 0, 0})) // UDP
 	if err != nil {
 		return nil, fmt.Errorf("allocate: %w", err)
@@ -59,7 +60,7 @@ func (c *client) ask(ctx context.Context, method stun.Method, setters ...stun.Se
 	for tries := 0; ; tries++ {
 		all := append([]stun.Setter{stun.TransactionID, stun.NewType(method, stun.ClassRequest)}, setters...)
 		if c.known {
-			all = append(all, stun.NewUsername(user), c.realm, c.nonce, c.integrity)
+			all = append(all, stun.NewUsername(c.login.user), c.realm, c.nonce, c.integrity)
 		}
 		request, err := stun.Build(append(all, stun.Fingerprint)...)
 		if err != nil {
@@ -80,7 +81,7 @@ func (c *client) ask(ctx context.Context, method stun.Method, setters ...stun.Se
 		if err := errors.Join(c.realm.GetFrom(answer), c.nonce.GetFrom(answer)); err != nil {
 			return nil, err
 		}
-		c.known, c.integrity = true, stun.NewLongTermIntegrity(user, c.realm.String(), password)
+		c.known, c.integrity = true, stun.NewLongTermIntegrity(c.login.user, c.realm.String(), c.login.password)
 	}
 }
 

@@ -67,7 +67,7 @@ func TestTraffic_FlowsBothWaysAndCountsWhatIsLost(t *testing.T) {
 		{"to the peer alone", func(c *client) { c.relayed = netip.AddrPortFrom(c.relayed.Addr(), 9) }, 1},
 		{"to the client alone", func(c *client) { c.server = netip.AddrPortFrom(c.server.Addr(), 9) }, 1},
 	} {
-		one, err := allocate(ctx, port(t), server, peer.local)
+		one, err := allocate(ctx, port(t), server, peer.local, login{user, password})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,12 +91,12 @@ func TestTraffic_FlowsBothWaysAndCountsWhatIsLost(t *testing.T) {
 
 func TestAllocate_SaysWhatIsWrong(t *testing.T) {
 	peer := port(t)
-	if _, err := allocate(t.Context(), port(t), serving(t, "another"), peer.local); err == nil || !strings.Contains(err.Error(), "allocate: the server refused: ") {
+	if _, err := allocate(t.Context(), port(t), serving(t, "another"), peer.local, login{user, password}); err == nil || !strings.Contains(err.Error(), "allocate: the server refused: ") {
 		t.Errorf("another password: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := allocate(ctx, port(t), peer.local, peer.local); err == nil || !strings.Contains(err.Error(), "does not answer") {
+	if _, err := allocate(ctx, port(t), peer.local, peer.local, login{user, password}); err == nil || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -152,4 +152,5 @@ type fallen struct{}
 
 func (fallen) Name() string                            { return "fallen" }
 func (fallen) Version(context.Context) (string, error) { return "1", nil }
+func (fallen) login() login                            { return login{} }
 func (fallen) command(netip.AddrPort, string) []string { return []string{"/no/relay"} }

@@ -77,7 +77,7 @@ func (c Config) round(ctx context.Context, s scenario.Scenario, t Target) (round
 	round = report.Round{Scenario: s.Name, Rival: t.Name(), Figures: report.Figures{}}
 	server, listen, err := start(t, c.PlaceOf(s))
 	if err == nil {
-		err = errors.Join(c.measure(ctx, s, listen, server.PID(), &round), server.Stop())
+		err = errors.Join(c.measure(ctx, s, t.login(), listen, server.PID(), &round), server.Stop())
 	}
 	if err != nil {
 		round.Invalid = strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -86,7 +86,7 @@ func (c Config) round(ctx context.Context, s scenario.Scenario, t Target) (round
 }
 
 // measure brings everybody in, lets packets flow, and notes what became of them.
-func (c Config) measure(ctx context.Context, s scenario.Scenario, server netip.AddrPort, pid int, round *report.Round) error {
+func (c Config) measure(ctx context.Context, s scenario.Scenario, as login, server netip.AddrPort, pid int, round *report.Round) error {
 	peer, err := openSocket(c.Address)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (c Config) measure(ctx context.Context, s scenario.Scenario, server netip.A
 			return err
 		}
 		asked := time.Now()
-		one, err := allocate(entered, own, server, peer.local)
+		one, err := allocate(entered, own, server, peer.local, as)
 		if err != nil {
 			own.close()
 			return fmt.Errorf("allocation %d of %d: %w", len(clients)+1, s.Allocations, err)

@@ -9,18 +9,25 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"meshfocus/bench/rival"
+	"meshfocus/focus/turn"
 )
 
 // user, password and realm are those that targets are started with.
 const user, password, realm = "bench", "a password", "bench"
+
+// login is what a client says who it is.
+type login struct{ user, password string }
 
 // Target is a TURN server that can be started.
 type Target interface {
 	Name() string
 	// Version says what exactly would be started. The error is rival.ErrMissing.
 	Version(ctx context.Context) (string, error)
+	// login gives the credentials of a client.
+	login() login
 	// command gives what starts it on a UDP port of an address, with what it writes in a folder.
 	command(listen netip.AddrPort, folder string) []string
 }
@@ -40,6 +47,8 @@ func (c Coturn) Version(ctx context.Context) (string, error) {
 	}
 	return "coturn " + lines[len(lines)-1], nil
 }
+
+func (Coturn) login() login { return login{user, password} }
 
 func (c Coturn) command(listen netip.AddrPort, folder string) []string {
 	address, port := listen.Addr().String(), strconv.Itoa(int(listen.Port()))
@@ -66,8 +75,30 @@ func (v Verb) Version(ctx context.Context) (string, error) {
 	return rival.Forward{Title: v.Title, Program: v.Program, Verb: v.Verb, Module: v.Module}.Version(ctx)
 }
 
+func (Verb) login() login { return login{user, password} }
+
 func (v Verb) command(listen netip.AddrPort, _ string) []string {
 	return []string{v.Program, v.Verb, "--listen", listen.String(), "--realm", realm, "--user", user, "--password", password}
+}
+
+// Ours is that of focus/turn, in a process of our own program.
+type Ours struct{ Program string }
+
+// Name is "ours".
+func (Ours) Name() string { return "ours" }
+
+// Version is that of this program.
+func (o Ours) Version(ctx context.Context) (string, error) {
+	return rival.Forward{Title: o.Name(), Program: o.Program}.Version(ctx)
+}
+
+func (Ours) login() login {
+	name, word := turn.Secret(password).Credentials(user, time.Now().Add(time.Hour))
+	return login{name, word}
+}
+
+func (o Ours) command(listen netip.AddrPort, _ string) []string {
+	return []string{o.Program, "relay-ours", "--listen", listen.String(), "--realm", realm, "--secret", password}
 }
 
 // start starts a target at a port that is free.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -12,10 +14,11 @@ import (
 	"meshfocus/bench/relay"
 	"meshfocus/bench/relay/plain"
 	"meshfocus/bench/scenario"
+	"meshfocus/focus/turn"
 )
 
 // relays are measured where nobody says which.
-const relays = "coturn,pion"
+const relays = "ours,coturn,pion"
 
 // prepareRelays is the way of TURN servers.
 func prepareRelays(q comparison, scenarios []scenario.Scenario) (measuring, error) {
@@ -45,6 +48,7 @@ func (q comparison) relayTargets() (chosen []relay.Target, err error) {
 		return nil, err
 	}
 	all := map[string]relay.Target{
+		"ours":   relay.Ours{Program: program},
 		"coturn": relay.Coturn{Program: q.coturn},
 		"pion":   relay.Verb{Title: "pion", Program: program, Verb: "relay", Module: "github.com/pion/turn/v5"},
 	}
@@ -59,6 +63,32 @@ func (q comparison) relayTargets() (chosen []relay.Target, err error) {
 		chosen = append(chosen, all[name])
 	}
 	return chosen, nil
+}
+
+// newOurRelay is what run starts to measure ours.
+func newOurRelay() *cobra.Command {
+	var listen, secret string
+	var config turn.Config
+	c := &cobra.Command{
+		Use: "relay-ours", Short: "Relay with our own: what run starts", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if config.Listen, err = netip.ParseAddrPort(listen); err != nil {
+				return err
+			}
+			config.Secret, config.Allow = turn.Secret(secret), []netip.Prefix{netip.PrefixFrom(config.Listen.Addr(), 0).Masked()}
+			config.PerUser, config.InAll = math.MaxInt, math.MaxInt
+			r, err := turn.Open(config)
+			if err != nil {
+				return err
+			}
+			return r.Run(c.Context())
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:3478", "address to listen at, over UDP")
+	c.Flags().StringVar(&config.Realm, "realm", "bench", "realm of the credentials")
+	c.Flags().StringVar(&secret, "secret", "", "what credentials are made with")
+	c.Flags().IntVar(&config.Datagrams, "datagrams", 0, "how many are read in one call; 0: as always")
+	return c
 }
 
 // newRelay is what run starts to measure pion/turn.

@@ -9,7 +9,7 @@ import (
 	"meshfocus/bench/report"
 )
 
-// TestRun_MeasuresRelays starts coturn and ours with pion/turn, and has both relay a little.
+// TestRun_MeasuresRelays starts ours, coturn and a plain one on pion/turn, and has each relay a little.
 func TestRun_MeasuresRelays(t *testing.T) {
 	folder := t.TempDir()
 	book, out := filepath.Join(folder, "mine.yaml"), filepath.Join(folder, "rounds.jsonl")
@@ -21,7 +21,7 @@ func TestRun_MeasuresRelays(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, rounds, err := openRounds(out)
-	if err != nil || len(rounds) != 2 || rounds[0].Rival != "coturn" || rounds[1].Rival != "pion" {
+	if err != nil || len(rounds) != 3 || rounds[0].Rival != "ours" || rounds[1].Rival != "coturn" || rounds[2].Rival != "pion" {
 		t.Fatalf("%v, %+v", err, rounds)
 	}
 	for _, r := range rounds {
@@ -34,10 +34,10 @@ func TestRun_MeasuresRelays(t *testing.T) {
 
 func TestRun_SaysWhatRelaysCannot(t *testing.T) {
 	for want, arguments := range map[string][]string{
-		"there is no relay \"ours\"; there are coturn,pion": {"run", "relay", "--targets", "ours"},
-		"measured for 4m0s at most":                         {"run", "relay", "--measure", "5m"},
-		"cannot be started: coturn":                         {"run", "relay", "--targets", "coturn", "--coturn", "/no/turnserver"},
-		"ParseAddr":                                         {"run", "relay", "--address", "here"},
+		"there is no relay \"mine\"; there are ours,coturn,pion": {"run", "relay", "--targets", "mine"},
+		"measured for 4m0s at most":                              {"run", "relay", "--measure", "5m"},
+		"cannot be started: coturn":                              {"run", "relay", "--targets", "coturn", "--coturn", "/no/turnserver"},
+		"ParseAddr":                                              {"run", "relay", "--address", "here"},
 	} {
 		err := run(t.Context(), append(arguments, "--out", filepath.Join(t.TempDir(), "out")))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

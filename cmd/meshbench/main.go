@@ -102,7 +102,7 @@ side really got, checks that it sent what it claims, and says how sure it is.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w; %s --help lists flags", err, c.CommandPath())
 	})
-	root.AddCommand(newList(), newShow(), newRun(), newReport(), newCompare(), newCheck(), newClock(), newParty(), newBWE(), newPlan(), newForward(), newPlain(), newNull(), newHomeserver(), newRelay(), newManual(root))
+	root.AddCommand(newList(), newShow(), newRun(), newReport(), newCompare(), newCheck(), newClock(), newParty(), newBWE(), newPlan(), newForward(), newPlain(), newNull(), newHomeserver(), newRelay(), newOurRelay(), newManual(root))
 	return root
 }
 

@@ -14,7 +14,7 @@ import (
 
 // TestMain lets the test be the program: compare starts itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "forward" || os.Args[1] == "plain" || os.Args[1] == "homeserver" || os.Args[1] == "relay") {
+	if len(os.Args) > 1 && (os.Args[1] == "forward" || os.Args[1] == "plain" || os.Args[1] == "homeserver" || os.Args[1] == "relay" || os.Args[1] == "relay-ours") {
 		main()
 		return
 	}

@@ -70,6 +70,7 @@ func Meshfocus() House {
 			{Path: "focus/probe", Floor: Port, Wing: Media, Beside: []string{"focus/transport/link"}},
 			{Path: "focus/lane", Floor: Port, Wing: Media, Beside: []string{"focus/trace", "focus/udp"}},
 			{Path: "focus/trace", Floor: Port, Wing: Media},
+			{Path: "focus/turn", Floor: Port, Wing: Media, Beside: []string{"focus/udp"}},
 			{Path: "focus/udp", Floor: Port, Wing: Media},
 			{Path: "focus/transport/mediafile", Floor: Port, Wing: Media, Beside: []string{"focus/transport"}},
 
@@ -123,7 +124,7 @@ func Meshfocus() House {
 		},
 		Fences: []Fence{
 			{Library: "github.com/pion/interceptor/pkg/gcc", Inside: []string{"bench/congestion/bubble"}}, // to compare with alone
-			{Library: "github.com/pion", Inside: []string{"focus/transport", "focus/probe", "focus/internal/judge", "bench/rival/plain", "bench/relay", "bench/congestion/bubble", "focus/pion"}},
+			{Library: "github.com/pion", Inside: []string{"focus/transport", "focus/probe", "focus/turn", "focus/internal/judge", "bench/rival/plain", "bench/relay", "bench/congestion/bubble", "focus/pion"}},
 			{Library: "maunium.net/go/mautrix", Inside: []string{"signalling/matrix"}},
 			{Library: "go.mau.fi", Inside: []string{"signalling/matrix"}}, // what mautrix's own API asks for
 			{Library: "github.com/rs/zerolog", Inside: []string{"signalling/matrix"}},

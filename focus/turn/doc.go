@@ -1,0 +1,18 @@
+// Package turn is a relay for those who reach each other in no other way: a TURN server
+// (RFC 8656) over UDP, that one line of configuration starts.
+//
+// The protocol's state machine is pion/turn's. Here is what a relay on a public address
+// needs besides: credentials that run out (Secret), bounds on how much one user and all
+// may take, whom it sends to (peers), counts (Stats), and sockets that read many
+// datagrams in one call and send what came together together (focus/udp).
+//
+// It is no way into the network that it stands in: private, loopback and link-local
+// addresses are refused as peers unless allowed, and this machine's own addresses are
+// peers at ports that are relayed themselves, which two who both need a relay use, or
+// that Config.Own names. TCP, TLS and allocations over TCP (RFC 6062) there are none of.
+//
+// How it runs: one goroutine reads the socket that clients send to, and sends on for
+// them; one for each allocation reads its relayed address. Both are pion/turn's, and each
+// owns what it has read and not yet sent. Stats is for all goroutines. Durations are
+// time.Duration, sizes bytes.
+package turn

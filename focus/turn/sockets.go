@@ -1,0 +1,225 @@
+package turn
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"meshfocus/focus/udp"
+)
+
+const (
+	// longest is more than pion/turn takes (1600 bytes).
+	longest = 2048
+	// remembered is of how many addresses a socket keeps what it made of them.
+	remembered = 4096
+)
+
+// port is a socket whose datagrams are read many at a time and handed out one by one.
+type port struct {
+	*udp.Socket
+	// owned by who reads
+	in    *udp.Inbox
+	next  int
+	names map[netip.AddrPort]*net.UDPAddr
+	once  sync.Once
+	ended func() // set once: told when nobody will read any more
+}
+
+// openPort binds a socket; ended is called once.
+func openPort(c udp.Config, datagrams int, ended func()) (*port, error) {
+	socket, err := udp.Listen(c)
+	if err != nil {
+		return nil, err
+	}
+	return &port{
+		Socket: socket, in: udp.NewInbox(udp.Buffers(datagrams, longest)...), names: make(map[netip.AddrPort]*net.UDPAddr),
+		ended: ended,
+	}, nil
+}
+
+// read gives the next datagram that fits. Before it waits for more it calls idle.
+func (p *port) read(into []byte, idle func()) (n int, from netip.AddrPort, err error) {
+	for {
+		for p.next < len(p.in.Datagrams) {
+			d := p.in.Datagrams[p.next]
+			p.next++
+			if len(d.Data) <= len(into) {
+				return copy(into, d.Data), d.From, nil
+			}
+		}
+		idle()
+		p.next = 0
+		if _, err := p.Read(p.in); err != nil {
+			p.end()
+			return 0, netip.AddrPort{}, err
+		}
+	}
+}
+
+// end says that nobody reads any more.
+func (p *port) end() { p.once.Do(p.ended) }
+
+// name gives an address as net has it, the same one each time.
+func (p *port) name(a netip.AddrPort) *net.UDPAddr {
+	name := p.names[a]
+	if name == nil {
+		if len(p.names) == remembered {
+			clear(p.names)
+		}
+		name = net.UDPAddrFromAddrPort(a)
+		p.names[a] = name
+	}
+	return name
+}
+
+// SetDeadline, SetReadDeadline and SetWriteDeadline are for net.PacketConn: nobody sets any.
+func (*port) SetDeadline(time.Time) error      { return nil }
+func (*port) SetReadDeadline(time.Time) error  { return nil }
+func (*port) SetWriteDeadline(time.Time) error { return nil }
+
+// entrance is the socket that clients send to, for pion/turn. ReadFrom belongs to one
+// goroutine, which is also the only one that writes to relayed addresses: what it wrote
+// is sent when all that came together is read.
+type entrance struct {
+	*port
+	local net.Addr
+	// owned by who reads
+	arena []byte // of what is to be sent
+	used  int
+	busy  []*relayed // those with something to send
+}
+
+func newEntrance(p *port, datagrams int) *entrance {
+	return &entrance{port: p, local: net.UDPAddrFromAddrPort(p.Socket.LocalAddr()), arena: make([]byte, datagrams*longest)}
+}
+
+// LocalAddr gives the address that was bound.
+func (e *entrance) LocalAddr() net.Addr { return e.local }
+
+// ReadFrom gives the next datagram of a client.
+func (e *entrance) ReadFrom(into []byte) (int, net.Addr, error) {
+	n, from, err := e.read(into, e.flush)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, e.name(from), nil
+}
+
+// WriteTo sends to a client, at once.
+func (e *entrance) WriteTo(datagram []byte, to net.Addr) (int, error) {
+	if err := e.Socket.WriteTo(datagram, addressOf(to)); err != nil {
+		return 0, err
+	}
+	return len(datagram), nil
+}
+
+// keep takes a datagram for later.
+func (e *entrance) keep(r *relayed, path *udp.Path, datagram []byte) {
+	if len(e.arena)-e.used < len(datagram) {
+		e.flush()
+	}
+	kept := e.arena[e.used : e.used+copy(e.arena[e.used:], datagram) : len(e.arena)]
+	e.used += len(kept)
+	if r.out.Messages() == 0 {
+		e.busy = append(e.busy, r)
+	}
+	r.out.Append(path, kept)
+}
+
+// flush sends what was kept.
+func (e *entrance) flush() {
+	for _, r := range e.busy {
+		_ = r.Write(r.out) // its end: what is in it is lost, as on any way
+	}
+	clear(e.busy)
+	e.busy, e.used = e.busy[:0], 0
+}
+
+// relayed is a relayed address, for pion/turn: ReadFrom belongs to the goroutine of its
+// allocation, WriteTo to the entrance's.
+type relayed struct {
+	*port
+	relay *Relay
+	local net.Addr
+	// owned by the entrance's goroutine
+	out   *udp.Outbox
+	paths map[netip.AddrPort]*udp.Path
+
+	closing sync.Once
+	begun   atomic.Bool // ReadFrom was called
+}
+
+// ways is how many peers an allocation keeps the path to.
+const ways = 64
+
+// LocalAddr gives the address that was bound.
+func (r *relayed) LocalAddr() net.Addr { return r.local }
+
+// ReadFrom gives the next datagram of a peer.
+func (r *relayed) ReadFrom(into []byte) (int, net.Addr, error) {
+	if !r.begun.Load() {
+		r.begun.Store(true)
+	}
+	n, from, err := r.port.read(into, func() {})
+	if err != nil {
+		return 0, nil, err
+	}
+	if p := &r.relay.peers; from.Addr() == p.here {
+		from = netip.AddrPortFrom(p.external, from.Port())
+	}
+	r.relay.count.in.packets.Add(1)
+	r.relay.count.in.bytes.Add(uint64(n))
+	return n, r.name(from), nil
+}
+
+// WriteTo sends to a peer when the entrance has read what came together. What may not go
+// there is counted and dropped.
+func (r *relayed) WriteTo(datagram []byte, to net.Addr) (int, error) {
+	path, err := r.path(addressOf(to))
+	if err != nil {
+		return 0, err
+	}
+	if path == nil {
+		r.relay.count.ports.Add(1)
+		return len(datagram), nil
+	}
+	r.relay.count.out.packets.Add(1)
+	r.relay.count.out.bytes.Add(uint64(len(datagram)))
+	r.relay.entrance.keep(r, path, datagram)
+	return len(datagram), nil
+}
+
+// path gives that to a peer, nil for a port of ours that is closed.
+func (r *relayed) path(to netip.AddrPort) (*udp.Path, error) {
+	if p := &r.relay.peers; to.Addr() == p.external {
+		if !r.relay.open(to.Port()) {
+			return nil, nil
+		}
+		to = netip.AddrPortFrom(p.here, to.Port())
+	}
+	path := r.paths[to]
+	if path == nil {
+		var err error
+		if path, err = r.Path(to); err != nil {
+			return nil, err
+		}
+		if len(r.paths) == ways {
+			clear(r.paths)
+		}
+		r.paths[to] = path
+	}
+	return path, nil
+}
+
+// Close gives the port back.
+func (r *relayed) Close() error {
+	r.closing.Do(func() { r.relay.forget(r) })
+	err := r.Socket.Close()
+	if !r.begun.Load() { // an address that was tried out only
+		r.end()
+	}
+	return err
+}
