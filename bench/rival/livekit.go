@@ -41,10 +41,11 @@ const (
 	liveKitPing = 5 * time.Second
 )
 
-// Start starts the server.
+// Start starts the server. It has one address only: elsewhere it offers that in place of all
+// others, once, for whichever socket came first, and nobody who sends to it is heard.
 func (k LiveKit) Start(ctx context.Context, place Place, _ Options) (Server, error) {
 	settings := fmt.Sprintf(`{port: %d, bind_addresses: [%[2]q], keys: {%[3]s: %[4]q}, logging: {level: error},
-rtc: {udp_port: 7882, node_ip: %[2]q, use_external_ip: false, allow_tcp_fallback: false, enable_loopback_candidate: %[5]t}}`,
+rtc: {udp_port: 7882, node_ip: %[2]q, use_external_ip: false, ips: {includes: ["%[2]s/32"]}, allow_tcp_fallback: false, enable_loopback_candidate: %[5]t}}`,
 		port, place.Address, liveKitKey, liveKitSecret, place.Address.IsLoopback())
 	p, err := start(place, "livekit", nil, k.Program, "--config-body", settings)
 	if err != nil {
