@@ -191,7 +191,11 @@ func (e *End) sink(ssrc uint32) *sink {
 			return s
 		}
 	}
-	s := newSink(ssrc)
+	var missing missing = &requester{}
+	if e.view == nil {
+		missing = feedback.NewMissing(feedback.VideoLimits())
+	}
+	s := newSink(ssrc, missing)
 	e.sinks = append(e.sinks, s)
 	return s
 }

@@ -2,6 +2,7 @@ package party
 
 import (
 	"encoding/binary"
+	"time"
 
 	"meshfocus/focus/feedback"
 	"meshfocus/internal/unit"
@@ -16,11 +17,22 @@ type sink struct {
 	highest  int64
 
 	receiver *feedback.Receiver
-	missing  *feedback.Missing
+	missing  missing
 }
 
-func newSink(ssrc uint32) *sink {
-	return &sink{ssrc: ssrc, receiver: feedback.NewReceiver(ssrc, clock), missing: feedback.NewMissing(feedback.VideoLimits())}
+// missing knows what to ask for again, and when: feedback.Missing, with no more than a path
+// can bear, or a requester, as browsers do.
+type missing interface {
+	Arrived(sequence uint16, size int, now unit.Instant)
+	Repaired(sequence uint16, now unit.Instant) bool
+	Overtaken(sequence uint16)
+	Wanted(sequence uint16) bool
+	Due(dst []uint16, roundTrip time.Duration, now unit.Instant) []uint16
+	Next(roundTrip time.Duration) unit.Instant
+}
+
+func newSink(ssrc uint32, missing missing) *sink {
+	return &sink{ssrc: ssrc, receiver: feedback.NewReceiver(ssrc, clock), missing: missing}
 }
 
 // count takes a packet in by its number.

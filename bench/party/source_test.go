@@ -114,7 +114,7 @@ func TestSource_SendsAgain(t *testing.T) {
 }
 
 func TestSink_CountsOverTheWrap(t *testing.T) {
-	s := newSink(9)
+	s := newSink(9, nil)
 	for _, sequence := range []uint16{65533, 65534, 0, 65535, 3} { // 1 and 2 are missing, 65535 comes late
 		s.count(sequence)
 		s.receiver.Arrived(sequence, 0, 1)
@@ -129,7 +129,7 @@ func TestSink_CountsOverTheWrap(t *testing.T) {
 	if sampled := s.report(16, 3); sampled.Lost != 0 || sampled.Fraction != 0 {
 		t.Errorf("of a sample %+v", sampled)
 	}
-	if newSink(1).expected() != 0 {
+	if newSink(1, nil).expected() != 0 {
 		t.Error("nothing was received and something expected")
 	}
 }
@@ -148,7 +148,7 @@ func TestFeigned_IsThePartAskedFor(t *testing.T) {
 }
 
 func TestMaximum_ReadsAsItWasWritten(t *testing.T) {
-	data := appendMaximum(nil, 5, most, []*sink{newSink(9)})
+	data := appendMaximum(nil, 5, most, []*sink{newSink(9, nil)})
 	compound := feedback.Read(data)
 	message, ok := compound.Next()
 	if !ok || message.Kind != feedback.MaximumRate || message.Rate() > most || message.Rate() < most-most/100 {

@@ -76,14 +76,14 @@ func (l *Load) watch(e *End, w *wire, datagram []byte, arrived int64) {
 	if stamped {
 		p.from = from
 	}
-	p.put(header, header.Payload(plain), header.Sequence, unit.Instant(arrived))
+	e.put(p, header, header.Payload(plain), header.Sequence, unit.Instant(arrived))
 }
 
 // watchAgain takes what was sent again: behind its original number is what it had been.
 func (l *Load) watchAgain(e *End, plain []byte, header packet.Header, ssrc uint32, arrived int64) {
 	l.clock(plain, arrived)
 	payload := header.Payload(plain)
-	e.view.picture(ssrc).put(header, payload[2:], binary.BigEndian.Uint16(payload), unit.Instant(arrived))
+	e.put(e.view.picture(ssrc), header, payload[2:], binary.BigEndian.Uint16(payload), unit.Instant(arrived))
 }
 
 // listenTo opens a packet of sound.
@@ -166,14 +166,17 @@ func inspects(codec clip.Codec) inspect {
 	return vp8.Inspect
 }
 
-// put takes the payload of a packet in. What is not of its codec is a hole.
-func (s *screen) put(header packet.Header, payload []byte, sequence uint16, arrived unit.Instant) {
+// put takes the payload of a packet in. What is not of its codec is a hole. Nothing before
+// what can be decoded is asked for any more.
+func (e *End) put(s *screen, header packet.Header, payload []byte, sequence uint16, arrived unit.Instant) {
 	p := playout.Packet{Sequence: sequence, Timestamp: header.Timestamp, At: arrived}
 	if s.inspect(payload, header.Marker, &p.Info) != nil {
 		return
 	}
 	s.stamp = header.Timestamp
-	s.Put(p)
+	if frames := s.Put(p); len(frames) > 0 {
+		e.sink(s.ssrc).missing.Overtaken(frames[len(frames)-1].Next)
+	}
 }
 
 // near reports whether a timestamp is of about now: streams begin anywhere, so that it

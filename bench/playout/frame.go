@@ -20,6 +20,7 @@ type Frame struct {
 	Packets       int
 	Key           bool
 	Width, Height uint16 // of the last key frame
+	Next          uint16 // the sequence number behind its last packet
 }
 
 // held is how many packets wait for others at most, a power of two: a second of
@@ -152,7 +153,7 @@ func (f *frames) decode(first, end int64) Frame {
 	if info.Key && info.Width > 0 {
 		f.width, f.height = info.Width, info.Height
 	}
-	frame := Frame{Timestamp: f.at(first).packet.Timestamp, Key: info.Key, Width: f.width, Height: f.height}
+	frame := Frame{Timestamp: f.at(first).packet.Timestamp, Key: info.Key, Width: f.width, Height: f.height, Next: uint16(end)}
 	for n := first; n < end; n++ {
 		frame.Packets++
 		f.slots[n%held].there = false
