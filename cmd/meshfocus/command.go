@@ -109,10 +109,10 @@ Exit codes: 0 done · 1 failed · 2 wrong usage or configuration
 	})
 	root.PersistentFlags().String("config", "", "YAML file with settings (environment MESHFOCUS_CONFIG)")
 	root.Flags().AddFlagSet(serve.Flags())
-	root.AddCommand(serve, newJoin(std), newRing(std), newCalls(std), newConformance(std), newDoctor(std), newVantage(std), newPlan(), newSnippet(std), newConfig(std), newVersion(std))
+	root.AddCommand(serve, newJoin(std), newRing(std), newCalls(std), newConformance(std), newDoctor(std), newVantage(std), newRelay(std), newPlan(), newSnippet(std), newConfig(std), newVersion(std))
 	root.Args = func(c *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("unknown verb %q; verbs are serve, join, ring, calls, conformance, doctor, vantage, plan, snippet, config, version, completion", args[0])
+			return usage("unknown verb %q; verbs are serve, join, ring, calls, conformance, doctor, vantage, relay, plan, snippet, config, version, completion", args[0])
 		}
 		return nil
 	}

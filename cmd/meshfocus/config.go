@@ -237,9 +237,12 @@ func readFlags(flags *pflag.FlagSet) map[string]any {
 }
 
 // addFlags gives flags one flag per setting that has one.
-func addFlags(flags *pflag.FlagSet) {
+func addFlags(flags *pflag.FlagSet) { addSomeFlags(flags, func(setting) bool { return true }) }
+
+// addSomeFlags is addFlags for the settings that a verb takes.
+func addSomeFlags(flags *pflag.FlagSet, takes func(setting) bool) {
 	for _, s := range settings() {
-		if s.flag == "" {
+		if s.flag == "" || !takes(s) {
 			continue
 		}
 		about := firstSentence(s.about)

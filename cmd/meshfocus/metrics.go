@@ -42,6 +42,7 @@ func (d *daemon) families() []family {
 	families = append(families, ledgerFamilies(d.networks())...)
 	families = append(families, changeFamily(d.networks()))
 	families = append(families, d.traceFamilies()...)
+	families = append(families, d.relayFamilies()...)
 	return append(families, d.forwardFamilies()...)
 }
 

@@ -126,7 +126,7 @@ func TestMetrics_AreInTheDocumentation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, stop := startServe(t, "--forward", "--lobby=false")
+	address, stop := startServe(t, "--forward", "--lobby=false", "--relay-listen", "127.0.0.1:0")
 	defer stop()
 	name := regexp.MustCompile(`^meshfocus_[a-z_]*[a-z]`)
 	told := map[string]bool{}

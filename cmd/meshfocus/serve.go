@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meshfocus/focus/trace"
+	"meshfocus/focus/turn"
 	"meshfocus/mesh"
 	"meshfocus/mesh/forward"
 	"meshfocus/mesh/headless"
@@ -80,6 +81,7 @@ type daemon struct {
 	guests     *guests
 	house      *forward.House // of all that forwards; nil: nothing does
 	forwarding *forwarding    // in people's calls; nil: nowhere
+	turn       *turn.Relay    // our own; nil: there is none
 	traces     *trace.Store   // of paths; nil: there is no place for them
 	newCall    http.Handler
 	// seats are added while the status loop reads them.
@@ -110,15 +112,19 @@ func newDaemon(config Config, log *slog.Logger) (*daemon, error) {
 	d.seats.Store(&[]seat{})
 	d.page = stats.New(d.status, log)
 	d.traces = d.newTraces()
-	homeserverConfig, err := d.homeserverConfig()
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if d.trusted, err = proxies(config.TrustedProxies); err != nil {
 		return nil, err
 	}
-	if d.door, err = openDoor(config, log); err != nil {
+	if d.turn, err = openRelay(config, log); err != nil {
 		return nil, err
+	}
+	homeserverConfig, err := d.homeserverConfig()
+	if err == nil {
+		d.door, err = openDoor(config, log)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.closeRelay())
 	}
 	if err := d.open(homeserverConfig); err != nil {
 		return nil, errors.Join(err, d.close())
@@ -150,7 +156,7 @@ func (d *daemon) open(config homeserver.Config) (err error) {
 func (d *daemon) close() error {
 	ended, end := context.WithCancel(context.Background())
 	end() // Run then only lets go of the data
-	err := errors.Join(d.door.close(), d.closeHouse())
+	err := errors.Join(d.door.close(), d.closeHouse(), d.closeRelay())
 	if d.homeserver != nil {
 		err = errors.Join(err, d.homeserver.Run(ended))
 	}
@@ -181,6 +187,9 @@ func (d *daemon) homeserverConfig() (homeserver.Config, error) {
 	if turn := d.config.TURN; len(turn.URIs) > 0 {
 		config.Turn = &homeserver.TurnServers{URIs: turn.URIs, Username: turn.Username, Password: turn.Password, Lifetime: turn.TTL}
 	}
+	if d.turn != nil {
+		config.Turn = &homeserver.TurnServers{URIs: append([]string{uriOf(d.turn)}, d.config.TURN.URIs...), Credentials: d.turn.Credentials, Lifetime: d.config.TURN.TTL}
+	}
 	return config, err
 }
 
@@ -194,6 +203,10 @@ func (d *daemon) run(ctx context.Context, out io.Writer) error {
 	stopUpstream := func() {}
 	if d.upstream != nil {
 		stopUpstream = background(beyond, fail, "upstream", d.upstream.Run)
+	}
+	stopRelay := func() {}
+	if d.turn != nil {
+		stopRelay = background(beyond, fail, "relay", d.turn.Run)
 	}
 	stopPage := background(beyond, fail, "status page", d.page.Run)
 	stopGateway := background(beyond, fail, "gateway", d.gateway.Run)
@@ -210,6 +223,7 @@ func (d *daemon) run(ctx context.Context, out io.Writer) error {
 	stopGateway()
 	stopHousekeeping()
 	stopHomeserver()
+	stopRelay()
 	stopHTTP()
 	stopChallenge()
 	stopUpstream()
@@ -287,6 +301,9 @@ func (d *daemon) announce(out io.Writer) {
 	}
 	if d.house != nil && !d.config.Lobby.Enabled {
 		say("focus", "media on port %d", d.house.Network.Port())
+	}
+	if d.turn != nil {
+		say("relay", "%s, for who is told of it by the homeserver", uriOf(d.turn))
 	}
 	if d.config.Homeserver.Data == "" {
 		say("data", "in memory; --data DIR keeps it")

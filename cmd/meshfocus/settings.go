@@ -43,6 +43,7 @@ type Config struct {
 	TLS        TLSConfig        `koanf:"tls"`
 	Homeserver HomeserverConfig `koanf:"homeserver"`
 	TURN       TURNConfig       `koanf:"turn"`
+	Relay      RelayConfig      `koanf:"relay"`
 	Media      MediaConfig      `koanf:"media"`
 	Lobby      LobbyConfig      `koanf:"lobby"`
 	Call       CallConfig       `koanf:"call"`
@@ -147,7 +148,7 @@ type LogConfig struct {
 
 // settings lists every setting in the order of the example file.
 func settings() []setting {
-	return slices.Concat(daemonSettings(), forwardSettings(), tracesSettings(), membershipSettings(), upstreamSettings(), logSettings())
+	return slices.Concat(daemonSettings(), relaySettings(), forwardSettings(), tracesSettings(), membershipSettings(), upstreamSettings(), logSettings())
 }
 
 func daemonSettings() []setting {
@@ -191,7 +192,7 @@ func daemonSettings() []setting {
 			about: "Limits as class=requests a second/burst, for each user, or address before login. Classes: login, register, create, join, message, state, to_device, delayed, keys, sync, read, turn, other, or one endpoint such as PUT /sendToDevice/{type}/{txn}. What is not listed is not limited."},
 
 		{key: "turn.uris", flag: "turn-uri", def: []string{}, check: checkTURN,
-			about: "TURN and STUN servers that the embedded homeserver names to its clients, such as turn:turn.example.org:3478?transport=udp. Needed for people behind symmetric NAT; none is needed in one network."},
+			about: "TURN and STUN servers that the embedded homeserver names to its clients, such as turn:turn.example.org:3478?transport=udp. Needed for people behind symmetric NAT, unless relay.listen starts our own; none is needed in one network."},
 		{key: "turn.username", def: "", about: "User name at the TURN server."},
 		{key: "turn.password", def: "", secret: true, about: "Password at the TURN server."},
 		{key: "turn.ttl", def: "24h", about: "How long clients may use these credentials before they ask again."},

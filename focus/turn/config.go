@@ -23,9 +23,6 @@ type Config struct {
 	PerUser, InAll int
 	// Allow are networks of peers that are refused otherwise: private ones, this machine's.
 	Allow []netip.Prefix
-	// Own says which ports of this machine are peers besides relayed ones; nil: none. It is
-	// asked for each packet there, by several goroutines.
-	Own func(port uint16) bool
 
 	// Datagrams is how many are read in one call: 0 is 16, and 1 neither reads nor sends several at once.
 	Datagrams int

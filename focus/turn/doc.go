@@ -7,9 +7,10 @@
 // datagrams in one call and send what came together together (focus/udp).
 //
 // It is no way into the network that it stands in: private, loopback and link-local
-// addresses are refused as peers unless allowed, and this machine's own addresses are
-// peers at ports that are relayed themselves, which two who both need a relay use, or
-// that Config.Own names. TCP, TLS and allocations over TCP (RFC 6062) there are none of.
+// addresses are refused as peers unless allowed. This machine's own address is a peer at
+// ports that are relayed themselves, by which two meet who both need a relay, and at those
+// that sent to the relayed address before, as ICE of a program here does. TCP, TLS and
+// allocations over TCP (RFC 6062) there are none of.
 //
 // How it runs: one goroutine reads the socket that clients send to, and sends on for
 // them; one for each allocation reads its relayed address. Both are pion/turn's, and each

@@ -48,7 +48,7 @@ func newPeers(c Config, here netip.Addr) (peers, error) {
 }
 
 // takes says whether an address may be a peer. The one that is ours may, at those ports
-// alone that relayed.sends knows.
+// alone that relayed.open knows.
 func (p peers) takes(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	if a == p.external {

@@ -55,7 +55,7 @@ func Open(c Config) (*Relay, error) {
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	r.entrance = newEntrance(socket, c.Datagrams)
+	r.entrance = newEntrance(socket, c)
 	return r, nil
 }
 
@@ -122,7 +122,7 @@ func (r *Relay) Stats() Stats {
 func (r *Relay) admit(asked *turn.RequestAttributes) (user string, key []byte, ok bool) {
 	user, expiry, ok := parse(asked.Username)
 	if !ok || asked.Realm != r.config.Realm || asked.Method == stun.MethodAllocate && time.Now().After(expiry) {
-		r.count.credentials.Add(1)
+		r.unknown()
 		return "", nil, false
 	}
 	return user, turn.GenerateAuthKey(asked.Username, asked.Realm, r.config.Secret.password(asked.Username)), true
@@ -131,8 +131,14 @@ func (r *Relay) admit(asked *turn.RequestAttributes) (user string, key []byte, o
 // heard counts wrong passwords.
 func (r *Relay) heard(_, _ net.Addr, _, _, _, _ string, right bool) {
 	if !right {
-		r.count.credentials.Add(1)
+		r.unknown()
 	}
+}
+
+// unknown notes that who asks has no credentials.
+func (r *Relay) unknown() {
+	r.count.credentials.Add(1)
+	r.entrance.stranger = true
 }
 
 // room says whether a user may have one more allocation.
@@ -173,12 +179,11 @@ func (r *Relay) permit(_ net.Addr, peer net.IP) bool {
 	return false
 }
 
-// open says whether a port of our own address may be sent to.
-func (r *Relay) open(port uint16) bool {
+// bound says whether a port is a relayed one.
+func (r *Relay) bound(port uint16) bool {
 	r.mu.RLock()
-	bound := r.ports[port] != nil
-	r.mu.RUnlock()
-	return bound || r.peers.open() || r.config.Own != nil && r.config.Own(port)
+	defer r.mu.RUnlock()
+	return r.ports[port] != nil
 }
 
 // bind opens a relayed address at a port, or at any that is free for 0.
@@ -194,7 +199,8 @@ func (r *Relay) bind(wanted uint16) (*relayed, error) {
 		if err != nil {
 			continue
 		}
-		one := &relayed{port: socket, relay: r, local: net.UDPAddrFromAddrPort(at), out: udp.NewOutbox(1), paths: make(map[netip.AddrPort]*udp.Path)}
+		one := &relayed{port: socket, relay: r, local: net.UDPAddrFromAddrPort(at), out: udp.NewOutbox(1),
+			paths: make(map[netip.AddrPort]*udp.Path), spoken: make(map[uint16]bool)}
 		r.readers.Add(1)
 		r.mu.Lock()
 		defer r.mu.Unlock()

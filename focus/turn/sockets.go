@@ -86,14 +86,17 @@ func (*port) SetWriteDeadline(time.Time) error { return nil }
 type entrance struct {
 	*port
 	local net.Addr
+	realm string
 	// owned by who reads
-	arena []byte // of what is to be sent
-	used  int
-	busy  []*relayed // those with something to send
+	stranger bool // who sent what was read last has no credentials
+	request  []byte
+	arena    []byte // of what is to be sent
+	used     int
+	busy     []*relayed // those with something to send
 }
 
-func newEntrance(p *port, datagrams int) *entrance {
-	return &entrance{port: p, local: net.UDPAddrFromAddrPort(p.Socket.LocalAddr()), arena: make([]byte, datagrams*longest)}
+func newEntrance(p *port, c Config) *entrance {
+	return &entrance{port: p, realm: c.Realm, local: net.UDPAddrFromAddrPort(p.Socket.LocalAddr()), arena: make([]byte, c.Datagrams*longest)}
 }
 
 // LocalAddr gives the address that was bound.
@@ -105,12 +108,17 @@ func (e *entrance) ReadFrom(into []byte) (int, net.Addr, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	e.stranger, e.request = false, into[:n]
 	return n, e.name(from), nil
 }
 
-// WriteTo sends to a client, at once.
+// WriteTo sends to a client, at once. Only who reads sends refusals.
 func (e *entrance) WriteTo(datagram []byte, to net.Addr) (int, error) {
-	if err := e.Socket.WriteTo(datagram, addressOf(to)); err != nil {
+	sent := datagram
+	if isRefusal(datagram) && e.stranger {
+		sent = unauthorized(datagram, e.request, e.realm)
+	}
+	if err := e.Socket.WriteTo(sent, addressOf(to)); err != nil {
 		return 0, err
 	}
 	return len(datagram), nil
@@ -148,12 +156,36 @@ type relayed struct {
 	out   *udp.Outbox
 	paths map[netip.AddrPort]*udp.Path
 
+	mu     sync.Mutex
+	spoken map[uint16]bool // guarded by mu: ports of this machine that sent here
+
 	closing sync.Once
 	begun   atomic.Bool // ReadFrom was called
 }
 
-// ways is how many peers an allocation keeps the path to.
+// ways is how many peers an allocation keeps the path to, and how many ports of this machine.
 const ways = 64
+
+// hear notes that a program of this machine sent here, and so wants an answer. Nobody
+// else has its address: kernels drop what comes from outside under it.
+func (r *relayed) hear(port uint16) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.spoken) < ways {
+		r.spoken[port] = true
+	}
+}
+
+// open says whether a port of this machine may be sent to: it is relayed, it sent here
+// before, or all are allowed.
+func (r *relayed) open(port uint16) bool {
+	if r.relay.bound(port) || r.relay.peers.open() {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.spoken[port]
+}
 
 // LocalAddr gives the address that was bound.
 func (r *relayed) LocalAddr() net.Addr { return r.local }
@@ -168,6 +200,7 @@ func (r *relayed) ReadFrom(into []byte) (int, net.Addr, error) {
 		return 0, nil, err
 	}
 	if p := &r.relay.peers; from.Addr() == p.here {
+		r.hear(from.Port())
 		from = netip.AddrPortFrom(p.external, from.Port())
 	}
 	r.relay.count.in.packets.Add(1)
@@ -195,7 +228,7 @@ func (r *relayed) WriteTo(datagram []byte, to net.Addr) (int, error) {
 // path gives that to a peer, nil for a port of ours that is closed.
 func (r *relayed) path(to netip.AddrPort) (*udp.Path, error) {
 	if p := &r.relay.peers; to.Addr() == p.external {
-		if !r.relay.open(to.Port()) {
+		if !r.open(to.Port()) {
 			return nil, nil
 		}
 		to = netip.AddrPortFrom(p.here, to.Port())
