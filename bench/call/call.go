@@ -52,6 +52,9 @@ type Config struct {
 	Readings <-chan offset.Reading
 	// Clock is as in party.Config.
 	Clock offset.Clock
+	// Tell says what happens to those who have the publishers, where they are on another
+	// machine, at once and from one goroutine after the other. Nil where they are here.
+	Tell func(Event)
 }
 
 // Run measures a round. Whatever goes wrong stands in Round.Invalid, with what was
@@ -142,7 +145,7 @@ func (s *stage) publish(ctx context.Context) error {
 	for i := range s.config.Scenario.Publishers {
 		name := fmt.Sprintf("publisher%d", i)
 		if s.config.Present {
-			s.publishers = append(s.publishers, &party.End{Name: name, Number: i})
+			s.publishers = append(s.publishers, party.Elsewhere(name, i, s.config.Scenario.Layers))
 			continue
 		}
 		end, err := s.load.Publisher(name)

@@ -1,7 +1,9 @@
 package call
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,6 +75,26 @@ func TestRun_StatesLatenciesAsWellAsTheyAreKnown(t *testing.T) {
 				t.Errorf("%+v", r)
 			}
 		})
+	}
+}
+
+// TestRun_TellsWhoHasThePublishers what they have to know, in its order.
+func TestRun_TellsWhoHasThePublishers(t *testing.T) {
+	conf := config(scenario.Scenario{Publishers: 2, Subscribers: 1, Layers: 3, Speak: 300 * time.Millisecond}, inside("ours"))
+	conf.Measure = 2 * time.Second
+	var mu sync.Mutex
+	var told []Event
+	conf.Tell = func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, e)
+	}
+	if r := Run(t.Context(), conf); r.Invalid != "" && !machine(t, r) {
+		t.Fatalf("%+v", r)
+	}
+	ended := slices.Index(told, Event{What: Ends})
+	if ended < 3 || told[0].What != Begins || !slices.Equal(told[1:3], []Event{{What: Speaks, Speaker: 0}, {What: Speaks, Speaker: 1}}) {
+		t.Errorf("%+v", told)
 	}
 }
 

@@ -52,6 +52,7 @@ func (s *stage) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.tell(Begins)
 	for _, g := range s.present() {
 		g.before = g.end.Seen()
 	}
@@ -63,6 +64,7 @@ func (s *stage) measure(ctx context.Context) error {
 	events.Go(func() { s.speak(happening) })
 	s.follow(ctx, before)
 	then, err := s.look()
+	s.tell(Ends)
 	cancel()
 	events.Wait()
 	if err != nil {
@@ -77,22 +79,30 @@ func (s *stage) measure(ctx context.Context) error {
 	return s.judge(before, then)
 }
 
-// lasts is how long a measurement takes: as asked, or until the path has been all it is
+// Lasts is how long a measurement takes: as asked, or until the path has been all it is
 // to be, or some have spoken.
-func (s *stage) lasts() time.Duration {
-	d := s.config.Measure
-	if all := s.config.Scenario.Path; len(all) > 1 {
+func (c Config) Lasts() time.Duration {
+	d := c.Measure
+	if all := c.Scenario.Path; len(all) > 1 {
 		d = max(d, all[len(all)-1].From+settled)
 	}
-	return max(d, turns*s.config.Scenario.Speak)
+	return max(d, turns*c.Scenario.Speak)
+}
+
+// Guests is how many subscribers come at most, with those in the place of others.
+func (c Config) Guests() int {
+	if c.Scenario.Leave == 0 {
+		return c.Scenario.Subscribers
+	}
+	return c.Scenario.Subscribers + int(c.Lasts()/c.Scenario.Leave) + 1
 }
 
 // follow notes the course, second by second.
 func (s *stage) follow(ctx context.Context, begun look) {
 	course := make(map[string][]report.Point)
 	last := begun.counts
-	for at := time.Duration(0); at < s.lasts() && ctx.Err() == nil; {
-		at = min(at+second, s.lasts())
+	for at := time.Duration(0); at < s.config.Lasts() && ctx.Err() == nil; {
+		at = min(at+second, s.config.Lasts())
 		wait(ctx, time.Until(begun.at.Add(at)))
 		now := s.load.Counts()
 		span := now.Since(last)
@@ -146,13 +156,20 @@ func (s *stage) note(before, then look) {
 	}
 	forwarded := float64(span.Received+span.Repaired) + float64(view.expected)
 	f[report.Forwarded] = forwarded
-	if forwarded > 0 && s.server.PID() != 0 {
+	s.cost(before, then)
+	if guests := s.present(); len(guests) > 0 {
+		s.round.Negotiated = guests[0].end.Negotiated()
+	}
+}
+
+// cost writes down the server's processor time for each packet that was forwarded, where
+// it is here.
+func (s *stage) cost(before, then look) {
+	f := s.round.Figures
+	if forwarded := f[report.Forwarded]; forwarded > 0 && s.server.PID() != 0 {
 		f[report.UserMicros] = micros(then.usage.User-before.usage.User) / forwarded
 		f[report.SystemMicros] = micros(then.usage.System-before.usage.System) / forwarded
 		f[report.CPUMicros] = f[report.UserMicros] + f[report.SystemMicros]
-	}
-	if guests := s.present(); len(guests) > 0 {
-		s.round.Negotiated = guests[0].end.Negotiated()
 	}
 }
 

@@ -10,10 +10,38 @@ import (
 	"meshfocus/bench/rival"
 )
 
-// Publish has the publishers of a round here, while its subscribers are elsewhere: they
-// are what watch brings to the server, who gives what they have seen. Whatever goes
-// wrong stands in Round.Invalid. Config.Measure and Warm are for them.
-func Publish(ctx context.Context, c Config, watch func(context.Context, rival.Server) (report.Round, error)) (round report.Round) {
+// Event is what whoever has the publishers is told by whoever has the subscribers, on
+// another machine.
+type Event struct {
+	What What `json:"what"`
+	// Speaker is the number of the publisher who Speaks.
+	Speaker int `json:"speaker,omitempty"`
+}
+
+// What happens.
+type What string
+
+// The events: the measurement begins and ends, and somebody begins to speak.
+const (
+	Begins What = "begins"
+	Ends   What = "ends"
+	Speaks What = "speaks"
+)
+
+// tell says that something happens, if anybody wants to know.
+func (s *stage) tell(what What) {
+	if s.config.Tell != nil {
+		s.config.Tell(Event{What: what})
+	}
+}
+
+// Watch has subscribers come in to a server, who are elsewhere, and gives what they have
+// seen. It calls happens, one call after the other, as soon as it hears of an Event.
+type Watch func(ctx context.Context, server rival.Server, happens func(Event)) (report.Round, error)
+
+// Publish has the publishers of a round here, while its subscribers are elsewhere.
+// Whatever goes wrong stands in Round.Invalid. Config.Measure and Warm are for them.
+func Publish(ctx context.Context, c Config, watch Watch) (round report.Round) {
 	round = report.Round{Figures: report.Figures{}}
 	s := &stage{config: c, round: &round, done: make(chan struct{})}
 	err := s.begin(ctx)
@@ -38,9 +66,20 @@ func (s *stage) begin(ctx context.Context) error {
 }
 
 // send publishes while others watch, and adds to what they say how that went.
-func (s *stage) send(ctx context.Context, watch func(context.Context, rival.Server) (report.Round, error)) error {
-	before := s.load.Counts()
-	round, err := watch(ctx, s.server)
+func (s *stage) send(ctx context.Context, watch Watch) error {
+	var before, then look
+	round, err := watch(ctx, s.server, func(e Event) {
+		var err error
+		switch {
+		case e.What == Begins:
+			before, err = s.look()
+		case e.What == Ends:
+			then, err = s.look()
+		case e.What == Speaks && e.Speaker >= 0 && e.Speaker < len(s.publishers):
+			s.load.Speak(s.publishers[e.Speaker])
+		}
+		s.fault(err)
+	})
 	if err != nil {
 		return err
 	}
@@ -48,10 +87,18 @@ func (s *stage) send(ctx context.Context, watch func(context.Context, rival.Serv
 	if s.round.Figures == nil {
 		s.round.Figures = report.Figures{}
 	}
-	span := s.load.Counts().Since(before)
+	if err := s.broken(); err != nil || then.at.IsZero() || before.at.IsZero() {
+		return err // what was not measured is told by who did not
+	}
+	return s.sent(before, then)
+}
+
+// sent adds how publishers and server did while it was measured.
+func (s *stage) sent(before, then look) error {
+	span := then.counts.Since(before.counts)
 	lateness, f := span.Lateness.Quantile(0.99), s.round.Figures
-	delete(f, report.Sent) // of all of the time, not of that which was measured
-	f[report.LateMicros], f[report.Skipped] = micros(lateness), float64(span.Skipped)
+	f[report.Sent], f[report.LateMicros], f[report.Skipped] = float64(span.Sent), micros(lateness), float64(span.Skipped)
+	s.cost(before, then)
 	switch {
 	case float64(span.Skipped) > unsent*float64(span.Sent):
 		return fmt.Errorf("the generator could not send %d of %d packets", span.Skipped, span.Sent+span.Skipped)

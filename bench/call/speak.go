@@ -27,12 +27,13 @@ func (s *stage) speak(ctx context.Context) {
 		s.fault(errors.New("the server cannot be told which layer is wanted"))
 		return
 	}
-	s.load.Speak(s.publishers[0])
+	s.begins(0)
 	wait(ctx, every/2) // so that the last has the time to be seen
 	for turn := 1; ctx.Err() == nil; turn++ {
-		speaker := s.publishers[turn%len(s.publishers)]
+		number := turn % len(s.publishers)
+		speaker := s.publishers[number]
 		began := time.Now()
-		s.load.Speak(speaker)
+		s.begins(number)
 		guests := s.present()
 		var asking sync.WaitGroup
 		for _, g := range guests {
@@ -47,6 +48,15 @@ func (s *stage) speak(ctx context.Context) {
 		s.see(ctx, speaker, guests, began)
 		wait(ctx, time.Until(began.Add(every)))
 	}
+}
+
+// begins has a publisher speak, who may be on another machine.
+func (s *stage) begins(number int) {
+	if s.config.Tell != nil {
+		s.config.Tell(Event{What: Speaks, Speaker: number})
+		return
+	}
+	s.load.Speak(s.publishers[number])
 }
 
 // see waits until all see the large picture of who speaks, or somebody else's turn has

@@ -33,6 +33,9 @@ type End struct {
 	// Number counts the publishers of a Load, from 0.
 	Number int
 
+	// elsewhere is how many layers one sends who is on another machine, 0 of those here.
+	elsewhere int
+
 	load   *Load
 	socket *socket
 	// through, set once, finds where to send for an address of the server's.
@@ -156,8 +159,17 @@ func (e *End) chance() *rand.Rand {
 	return rand.New(rand.NewPCG(seed, name.Sum64()))
 }
 
+// Elsewhere gives a faithful publisher of so many layers who is on another machine: what
+// subscribers have to know of it, and without a connection.
+func Elsewhere(name string, number, layers int) *End {
+	return &End{Name: name, Number: number, elsewhere: max(layers, 1)}
+}
+
 // Layers says how many encodings a publisher sends, 0 of a subscriber.
 func (e *End) Layers() (count int) {
+	if e.elsewhere > 0 {
+		return e.elsewhere
+	}
 	for _, s := range e.sources {
 		if s.sound == nil {
 			count++
@@ -175,7 +187,7 @@ func (e *End) LayerOf(publisher *End) int {
 }
 
 // Speaks reports whether a publisher sends a sound as well.
-func (e *End) Speaks() bool { return e.Layers() < len(e.sources) }
+func (e *End) Speaks() bool { return e.elsewhere > 0 || e.Layers() < len(e.sources) }
 
 // VoiceID is what a publisher calls its sound.
 func (e *End) VoiceID() string { return e.Name + "-voice" }

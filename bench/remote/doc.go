@@ -3,7 +3,8 @@
 // that is measured and the publishers are, gives them:
 //
 //	GET  /party            is somebody there, and which version
-//	POST /party/round      an Order; answered with the Round when all is over
+//	POST /party/round      an Order; answered, line by line, with Events as they happen and
+//	                       the Round when all is over
 //	POST /party/reading    a reading of the other clock, while a round is under way
 //
 // How far the clocks are apart is asked over UDP (package clock) at the same address,

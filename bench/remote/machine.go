@@ -63,6 +63,20 @@ func (m Machine) Greet(ctx context.Context, subscribers int) (program string, er
 
 // ask sends a request and gives what is answered.
 func (m Machine) ask(ctx context.Context, method, path string, value any) ([]byte, error) {
+	answer, err := m.open(ctx, method, path, value)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	text, err := io.ReadAll(io.LimitReader(answer, told))
+	if err != nil {
+		return nil, fmt.Errorf("%w at %s: %w", ErrMachine, m.Address, err)
+	}
+	return text, nil
+}
+
+// open sends a request and gives the answer, if it is no refusal.
+func (m Machine) open(ctx context.Context, method, path string, value any) (answer io.ReadCloser, err error) {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
@@ -80,30 +94,29 @@ func (m Machine) ask(ctx context.Context, method, path string, value any) ([]byt
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s does not answer: %w", ErrMachine, m.Address, err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, told))
-	if err != nil {
-		return nil, fmt.Errorf("%w at %s: %w", ErrMachine, m.Address, err)
-	}
 	if response.StatusCode >= 300 {
+		defer response.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(response.Body, told)) // what came of it
 		says := strings.Join(strings.Fields(string(text)), " ")
 		return nil, fmt.Errorf("%w at %s: %s: %s", ErrMachine, m.Address, response.Status, strings.ToValidUTF8(says[:min(len(says), excerpt)], ""))
 	}
-	return text, nil
+	return response.Body, nil
 }
 
 // Round measures a round with its subscribers there.
 func (m Machine) Round(ctx context.Context, c call.Config) report.Round {
-	return call.Publish(ctx, c, func(ctx context.Context, server rival.Server) (report.Round, error) { return m.watch(ctx, c, server) })
+	return call.Publish(ctx, c, func(ctx context.Context, server rival.Server, happens func(call.Event)) (report.Round, error) {
+		return m.watch(ctx, c, server, happens)
+	})
 }
 
 // watch has subscribers come in there, while the clock is read.
-func (m Machine) watch(ctx context.Context, c call.Config, server rival.Server) (round report.Round, err error) {
+func (m Machine) watch(ctx context.Context, c call.Config, server rival.Server, happens func(call.Event)) (round report.Round, err error) {
 	reachable, ok := server.(rival.Reachable)
 	if !ok {
 		return round, fmt.Errorf("%w cannot come in to %s", ErrMachine, c.Rival.Name())
 	}
-	names := make([]string, c.Scenario.Subscribers)
+	names := make([]string, c.Guests())
 	for i := range names {
 		names[i] = call.SubscriberName(i)
 	}
@@ -121,18 +134,29 @@ func (m Machine) watch(ctx context.Context, c call.Config, server rival.Server) 
 	loop.Go(func() { m.tell(reading, asker) })
 	defer loop.Wait()
 	defer cancel()
-	s := c.Scenario
-	body, err := m.ask(ctx, http.MethodPost, "/party/round", Order{
-		Reach: reachable.Reach(names), Scenario: s.Name, Publishers: s.Publishers, Subscribers: s.Subscribers, Codec: s.Codec, Cipher: s.Cipher, Path: s.Path,
-		Warm: c.Warm, Measure: c.Measure, Seed: c.Seed, First: first.Turned(),
-	})
+	answer, err := m.open(ctx, http.MethodPost, "/party/round", orderOf(c, reachable.Reach(names), first.Turned()))
 	if err != nil {
 		return round, err
 	}
-	if err := json.Unmarshal(body, &round); err != nil {
-		return round, fmt.Errorf("%w at %s: what it saw cannot be read: %w", ErrMachine, m.Address, err)
+	defer answer.Close()
+	return m.hear(answer, happens)
+}
+
+// hear reads what is said of a round until it is over.
+func (m Machine) hear(answer io.Reader, happens func(call.Event)) (round report.Round, err error) {
+	words := json.NewDecoder(io.LimitReader(answer, told))
+	for {
+		var w word
+		if err := words.Decode(&w); err != nil {
+			return round, fmt.Errorf("%w at %s: what it saw cannot be read: %w", ErrMachine, m.Address, err)
+		}
+		switch {
+		case w.Round != nil:
+			return *w.Round, nil
+		case w.Event != nil:
+			happens(*w.Event)
+		}
 	}
-	return round, nil
 }
 
 // tell reads the clock there and says so, until the context ends. Readings that are

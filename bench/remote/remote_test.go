@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +147,76 @@ func TestMachine_CorrectsAClockThatIsWrong(t *testing.T) {
 	}
 }
 
+// behind is ours behind its door: in this process, so that the test needs no program.
+type behind struct{}
+
+func (behind) Name() string                            { return "ours" }
+func (behind) Version(context.Context) (string, error) { return "inside", nil }
+
+func (behind) Start(context.Context, rival.Place, rival.Options) (rival.Server, error) {
+	f, err := ours.New(ours.Config{Loopback: true, Adaptive: true})
+	if err != nil {
+		return nil, err
+	}
+	server := httptest.NewServer(door.Handler(f))
+	return &rival.Served{Client: door.Client{URL: server.URL}, Process: os.Getpid(), End: func() error {
+		server.Close()
+		return f.Close()
+	}}, nil
+}
+
+// TestMachine_SeesWhatIsSeenHere, whatever happens in a call, by a clock that is wrong
+// and drifts: figures of here and there are the same, but for what chance makes of them.
+func TestMachine_SeesWhatIsSeenHere(t *testing.T) {
+	wrong := offset.Clock{Ahead: -3 * time.Second, Gain: 80e-6, Since: time.Now().UnixNano()}
+	m := second(t, wrong, as)
+	for name, c := range map[string]struct {
+		change func(*scenario.Scenario)
+		has    report.Metric
+	}{
+		"layers change": {func(s *scenario.Scenario) { s.Publishers, s.Layers, s.Change = 1, 3, 300*time.Millisecond }, report.Layer},
+		"speakers":      {func(s *scenario.Scenario) { s.Publishers, s.Layers, s.Speak = 2, 3, 700*time.Millisecond }, report.SwitchMillis},
+		"come and go":   {func(s *scenario.Scenario) { s.Publishers, s.Leave = 2, 300*time.Millisecond }, report.JoinMillis},
+		"loss":          {func(s *scenario.Scenario) { s.Path[0].Loss = 0.05 }, report.Repaired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := tiny(behind{})
+			c.change(&config.Scenario)
+			one, two := call.Run(t.Context(), config), m.Round(t.Context(), config)
+			for _, r := range []report.Round{one, two} {
+				if r.Invalid != "" && !spoiled(t, r) || r.Rival != "ours" {
+					t.Fatalf("%+v", r)
+				}
+			}
+			for metric := range one.Figures {
+				if _, ok := two.Has(metric); !ok && one.Invalid == "" && two.Invalid == "" {
+					t.Errorf("there is no %s", metric)
+				}
+			}
+			for _, metric := range []report.Metric{c.has, report.CPUMicros, report.Sent, report.Forwarded} {
+				if two.Figures[metric] <= 0 {
+					t.Errorf("%s is %v", metric, two.Figures[metric])
+				}
+			}
+			near := func(metric report.Metric, apart float64) {
+				if a, b := one.Figures[metric], two.Figures[metric]; math.Abs(a-b) > apart {
+					t.Errorf("%s is %v here and %v there", metric, a, b)
+				}
+			}
+			const noise = 100 // what a busy machine may add to one of the two, ms
+			near(report.P50Micros, 1000*(noise+two.Figures[report.ClockBoundMillis]))
+			near(report.Loss, 0.2)
+			near(report.Layer, 1)
+			drifted := wrong.Gain * float64(time.Now().UnixNano()-wrong.Since) / 1e6
+			p50, apart, bound := two.Figures[report.P50Micros]/1000, two.Figures[report.ClockOffsetMillis], two.Figures[report.ClockBoundMillis]
+			if p50 < 150-bound || apart < -3000-bound || apart > -3000+drifted+bound {
+				t.Errorf("a path of 150 ms takes %v ms, clocks are apart by %v ± %v ms, and have drifted by %v", p50, apart, bound, drifted)
+			}
+			t.Logf("here %v\nthere %v", one.Figures, two.Figures)
+		})
+	}
+}
+
 // TestMachine_SaysWhatIsWrong in a line.
 func TestMachine_SaysWhatIsWrong(t *testing.T) {
 	m := second(t, offset.Clock{}, as)
@@ -207,6 +280,10 @@ func TestServer_RefusesWhatItCannotDo(t *testing.T) {
 		"to measure are more": order(func(o *Order) { o.Measure = time.Hour }),
 		"1ns to warm up":      order(func(o *Order) { o.Warm, o.Measure = 1, 0 }),
 		"first reading":       order(func(o *Order) { o.First.Bound = -1 }),
+		"4 layers":            order(func(o *Order) { o.Layers = 4 }),
+		"change or speak":     order(func(o *Order) { o.Change = time.Millisecond }),
+		"every 1h0m0s":        order(func(o *Order) { o.Leave = time.Hour }),
+		"0s and -1s":          order(func(o *Order) { o.Speak = -time.Second }),
 		"path: stretch 1":     order(func(o *Order) { o.Path = []scenario.Stretch{{Loss: 2}} }),
 		"path is too long":    order(func(o *Order) { o.Path = []scenario.Stretch{{}, {From: time.Hour}} }),
 		"2 are given":         order(func(o *Order) { o.Reach.WHEP = "http://127.0.0.1:2" }),
@@ -238,15 +315,41 @@ func TestServer_RefusesWhatItCannotDo(t *testing.T) {
 	}
 }
 
+// TestOrder_SaysAllThatSubscribersDo: the scenario arrives as it was, and can be had.
+func TestOrder_SaysAllThatSubscribersDo(t *testing.T) {
+	calls := 0
+	for _, book := range scenario.Library() {
+		s := book.Scenario
+		if Suits(s) != nil {
+			continue
+		}
+		calls++
+		want := call.Config{Scenario: s, Warm: time.Second, Measure: time.Second, Seed: 7}
+		o := orderOf(want, rival.Reach{Title: "ours", Door: "http://127.0.0.1:1"}, offset.Reading{At: 1})
+		if err := o.check(50); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+		got := o.config()
+		if got.Guests() != want.Guests() || got.Lasts() != want.Lasts() || got.Seed != 7 {
+			t.Errorf("%s: %+v", s.Name, got)
+		}
+		s.Says, s.StandsFor, s.Rivals, s.Rate, s.Burst, s.Tick = "", "", nil, 0, 0, 0 // not for subscribers
+		if !reflect.DeepEqual(got.Scenario, s) {
+			t.Errorf("%+v\nwas %+v", got.Scenario, s)
+		}
+	}
+	if calls < 5 {
+		t.Errorf("%d calls", calls)
+	}
+}
+
 func TestSuits_SaysWhatHasToBeOnOneMachine(t *testing.T) {
 	good := scenario.Scenario{Name: "a", Kind: scenario.Call, Layers: 1}
 	if err := Suits(good); err != nil {
 		t.Error(err)
 	}
 	for want, change := range map[string]func(*scenario.Scenario){
-		"kind cost":   func(s *scenario.Scenario) { s.Kind = scenario.Cost },
-		"layers":      func(s *scenario.Scenario) { s.Layers = 3 },
-		"come and go": func(s *scenario.Scenario) { s.Leave = 1 },
+		"kind cost": func(s *scenario.Scenario) { s.Kind = scenario.Cost },
 	} {
 		s := good
 		change(&s)

@@ -11,7 +11,6 @@ import (
 
 	"meshfocus/bench/call"
 	"meshfocus/bench/offset"
-	"meshfocus/bench/scenario"
 )
 
 const (
@@ -106,12 +105,26 @@ func (s *Server) round(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.leave()
 	readings <- o.First
-	answer(w, call.Run(r.Context(), call.Config{
-		Scenario: scenario.Scenario{
-			Name: o.Scenario, Kind: scenario.Call, Publishers: o.Publishers, Subscribers: o.Subscribers, Codec: o.Codec, Cipher: o.Cipher, Path: o.Path, Lanes: 1,
-		},
-		Rival: o.Reach, Address: address, Warm: o.Warm, Measure: o.Measure, Seed: o.Seed, Present: true, Readings: readings, Clock: s.config.Clock,
-	}))
+	w.Header().Set("Content-Type", "application/jsonl")
+	t := &teller{out: w}
+	c := o.config()
+	c.Address, c.Readings, c.Clock = address, readings, s.config.Clock
+	c.Tell = func(e call.Event) { t.say(word{Event: &e}) }
+	round := call.Run(r.Context(), c)
+	t.say(word{Round: &round})
+}
+
+// teller sends words as they come.
+type teller struct {
+	mu  sync.Mutex // guards out
+	out http.ResponseWriter
+}
+
+func (t *teller) say(w word) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_ = json.NewEncoder(t.out).Encode(w) // who does not take it is gone
+	_ = http.NewResponseController(t.out).Flush()
 }
 
 // occupy begins a round, if none is under way.

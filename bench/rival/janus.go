@@ -130,15 +130,26 @@ func (j Janus) Start(ctx context.Context, place Place, options Options) (Server,
 	if err := p.answers(ctx, address); err != nil {
 		return nil, err
 	}
-	dialer := websocket.Dialer{Subprotocols: []string{"janus-protocol"}}
-	socket, _, err := dialer.DialContext(ctx, "ws://"+address, nil)
+	s, err := sit(ctx, "ws://"+address)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: janus: %w", ErrRefused, err), p.Stop())
+		return nil, errors.Join(err, p.Stop())
 	}
-	s := &janus{process: p, socket: socket, feeds: make(map[string]int), handles: make(map[*party.End]uint64)}
+	s.process = p
+	return s, nil
+}
+
+// sit opens a session in a server that runs.
+func sit(ctx context.Context, at string) (*janus, error) {
+	dialer := websocket.Dialer{Subprotocols: []string{"janus-protocol"}}
+	socket, _, err := dialer.DialContext(ctx, at, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%w: janus: %w", ErrRefused, err)
+	}
+	s := &janus{url: at, socket: socket, feeds: make(map[string]int), handles: make(map[*party.End]uint64)}
 	created, err := s.ask(ctx, map[string]any{"janus": "create"}, "success")
 	if err != nil {
-		return nil, errors.Join(err, s.Stop())
+		_ = socket.Close()
+		return nil, err
 	}
 	s.session = created.Data.ID
 	return s, nil
@@ -157,10 +168,11 @@ const janusRoom = 1
 // is asked is answered before anything else is asked, so that nothing but one
 // caller reads the socket.
 type janus struct {
-	*process
-	socket  *websocket.Conn
-	session uint64
-	feeds   map[string]int // numbers of publishers
+	*process // nil of one on another machine
+	url      string
+	socket   *websocket.Conn
+	session  uint64
+	feeds    map[string]int // numbers of publishers
 
 	mu      sync.Mutex // guards what follows, and reading from the socket
 	asked   int

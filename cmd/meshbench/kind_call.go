@@ -24,11 +24,11 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 	}
 	play := call.Run
 	if q.second.given() {
-		machine, reachable, err := q.second.machine(config.Rivals, config.Place.Address, scenarios)
+		machine, err := q.second.machine(config.Rivals, config.Place.Address, scenarios)
 		if err != nil {
 			return nil, err
 		}
-		play, config.Rivals = machine.Round, reachable
+		play = machine.Round
 	}
 	seeds := make(map[[2]string]uint64) // the same for all targets of a round
 	config.Play = func(ctx context.Context, s scenario.Scenario, r rival.Rival) report.Round {

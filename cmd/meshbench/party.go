@@ -128,17 +128,13 @@ func (m second) suits(scenarios []scenario.Scenario) error {
 }
 
 // machine gives it, once it is known that it is there, and that targets can be reached
-// from it: those are left out that cannot.
-func (m second) machine(targets []rival.Rival, server netip.Addr, scenarios []scenario.Scenario) (remote.Machine, []rival.Rival, error) {
+// from it.
+func (m second) machine(targets []rival.Rival, server netip.Addr, scenarios []scenario.Scenario) (remote.Machine, error) {
 	machine := remote.Machine{Address: m.address, Token: m.token}
-	reachable := slices.DeleteFunc(slices.Clone(targets), func(r rival.Rival) bool { return r.Name() == "janus" })
-	if len(reachable) == 0 {
-		return machine, nil, errors.New("subscribers on another machine cannot come in to janus")
-	}
 	host, _, _ := net.SplitHostPort(m.address) // was checked
-	for _, r := range reachable {
+	for _, r := range targets {
 		if !here(host) && !slices.Contains(given, r.Name()) && server.IsLoopback() {
-			return machine, nil, fmt.Errorf("%s would be at %s, which %s cannot reach: say --server and --address with one of this machine", r.Name(), server, host)
+			return machine, fmt.Errorf("%s would be at %s, which %s cannot reach: say --server and --address with one of this machine", r.Name(), server, host)
 		}
 	}
 	most := 0
@@ -146,5 +142,5 @@ func (m second) machine(targets []rival.Rival, server netip.Addr, scenarios []sc
 		most = max(most, s.Subscribers)
 	}
 	_, err := machine.Greet(context.Background(), most)
-	return machine, reachable, err
+	return machine, err
 }

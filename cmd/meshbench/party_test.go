@@ -82,10 +82,7 @@ func TestRun_SaysWhatAnotherMachineCannot(t *testing.T) {
 	}
 	for want, arguments := range map[string][]string{
 		"even is of kind cost":              with(at, "even"),
-		"call-layers has layers":            with(at, "call-layers"),
-		"call-churn has subscribers come":   with(at, "call-churn"),
 		"is no HOST:PORT":                   with("nowhere", "call-3"),
-		"cannot come in to janus":           with(at, "call-3", "--targets", "janus"),
 		"takes 2 subscribers at most":       with(at, "call-8", "--targets", "ours"),
 		"does not answer":                   with("127.0.0.1:1", "call-3", "--targets", "ours"),
 		"which bench2.example cannot reach": with("bench2.example:7900", "call-3", "--targets", "ours"),
