@@ -62,22 +62,24 @@ func TestTraffic_FlowsBothWaysAndCountsWhatIsLost(t *testing.T) {
 		name  string
 		spoil func(*client)
 		ways  int // that carry something
+		burst int
 	}{
-		{"both", func(*client) {}, 2},
-		{"to the peer alone", func(c *client) { c.relayed = netip.AddrPortFrom(c.relayed.Addr(), 9) }, 1},
-		{"to the client alone", func(c *client) { c.server = netip.AddrPortFrom(c.server.Addr(), 9) }, 1},
+		{"both", func(*client) {}, 2, 1},
+		{"both, in bursts", func(*client) {}, 2, 8},
+		{"to the peer alone", func(c *client) { c.relayed = netip.AddrPortFrom(c.relayed.Addr(), 9) }, 1, 1},
+		{"to the client alone", func(c *client) { c.server = netip.AddrPortFrom(c.server.Addr(), 9) }, 1, 1},
 	} {
 		one, err := allocate(ctx, port(t), server, peer.local, login{user, password})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.spoil(one)
-		counted := newTraffic(peer, []*client{one}, 200).run(ctx, 300*time.Millisecond)
+		counted := newTraffic(peer, []*client{one}, 200, c.burst).run(ctx, 300*time.Millisecond)
 		for range 50 { // a machine may be too busy for any to arrive
 			if counted.received > 0 {
 				break
 			}
-			counted = newTraffic(peer, []*client{one}, 200).run(ctx, 300*time.Millisecond)
+			counted = newTraffic(peer, []*client{one}, 200, c.burst).run(ctx, 300*time.Millisecond)
 		}
 		lost := counted.sent - counted.received
 		if counted.received == 0 || counted.latency.Count() != counted.received || counted.latency.Quantile(0) <= 0 {

@@ -116,7 +116,7 @@ func (c Config) measure(ctx context.Context, s scenario.Scenario, as login, serv
 	}
 	slices.Sort(joins)
 	round.Figures[report.JoinMillis] = joins[len(joins)/2]
-	t := newTraffic(peer, clients, s.Rate)
+	t := newTraffic(peer, clients, s.Rate, max(s.Burst, 1))
 	t.run(ctx, c.Warm)
 	dropped := t.dropped()
 	before, err := rival.UsageOf(pid)

@@ -41,16 +41,18 @@ type traffic struct {
 	peer     *socket
 	clients  []*client
 	flows    []*flow
-	interval int64
-	part     byte // of the round; packets of others are not counted
+	burst    int   // packets that leave at once
+	interval int64 // between bursts of a flow
+	part     byte  // of the round; packets of others are not counted
 	counts   counts
 	emptying int64 // when the sockets are read next
 	buffer   [longest]byte
 }
 
-// newTraffic has each client and the peer send to each other.
-func newTraffic(peer *socket, clients []*client, rate float64) *traffic {
-	t := &traffic{peer: peer, clients: clients, interval: int64(float64(time.Second) / rate)}
+// newTraffic has each client and the peer send to each other, so many packets a second,
+// in bursts.
+func newTraffic(peer *socket, clients []*client, rate float64, burst int) *traffic {
+	t := &traffic{peer: peer, clients: clients, burst: burst, interval: int64(float64(burst) * float64(time.Second) / rate)}
 	for _, c := range clients {
 		there, back := make([]byte, header+size), make([]byte, size)
 		binary.BigEndian.PutUint16(there, channel)
@@ -104,22 +106,29 @@ func (t *traffic) send(now int64) (next int64) {
 			late := now - f.due
 			f.due += t.interval
 			if late > behind {
-				t.counts.skipped++
+				t.counts.skipped += uint64(t.burst)
 				continue
 			}
 			t.counts.lateness.Add(time.Duration(late))
-			now = time.Now().UnixNano()
-			binary.BigEndian.PutUint64(f.body, uint64(now))
-			f.body[8] = t.part
-			if f.from.send(f.ends, f.to) != nil {
-				t.counts.skipped++
-				continue
+			for range t.burst {
+				now = time.Now().UnixNano()
+				t.sendOne(f, now)
 			}
-			t.counts.sent++
 		}
 		next = min(next, f.due)
 	}
 	return next
+}
+
+// sendOne sends a packet of a flow.
+func (t *traffic) sendOne(f *flow, now int64) {
+	binary.BigEndian.PutUint64(f.body, uint64(now))
+	f.body[8] = t.part
+	if f.from.send(f.ends, f.to) != nil {
+		t.counts.skipped++
+		return
+	}
+	t.counts.sent++
 }
 
 // empty reads all sockets.

@@ -35,7 +35,7 @@ var (
 		Memory:   {"burst", "cipher", "tick", "lanes", "layers", "lose"},
 		Call:     {"codec", "source", "sound", "cipher", "lanes", "layers", "leave", "change", "speak", "path"},
 		Mesh:     {"leave", "delay"},
-		Messages: {"delay"}, Storm: {"delay"},
+		Messages: {"delay"}, Storm: {"delay"}, Relay: {"burst"},
 	}
 )
 

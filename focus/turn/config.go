@@ -35,7 +35,7 @@ const (
 	// DefaultPerUser is enough for a device in a mesh of 16 that asks for two for each of
 	// the 15 others, and again when its network changes.
 	DefaultPerUser = 64
-	// DefaultInAll takes at most about 60 MB: 48 KB for each.
+	// DefaultInAll takes about 90 MB if all are in use: 85 KB for each.
 	DefaultInAll = 1000
 )
 

@@ -152,15 +152,27 @@ func (r *Relay) room(user, _ string, _ net.Addr) bool {
 	return true
 }
 
-func (r *Relay) created(_, _ net.Addr, _, user, _ string, _ net.Addr, _ int) {
+// created notes a new allocation, before it is read.
+func (r *Relay) created(client, _ net.Addr, _, user, _ string, relayed net.Addr, _ int) {
 	r.count.allocated.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.users[user]++
 	r.all++
+	at := addressOf(client)
+	path, err := r.entrance.Path(at)
+	one := r.ports[addressOf(relayed).Port()]
+	if err != nil || one == nil {
+		return // what goes to the client is sent at once
+	}
+	one.back.begin(path)
+	r.entrance.clients.Store(at, one)
 }
 
-func (r *Relay) deleted(_, _ net.Addr, _, user, _ string) {
+// deleted notes the end of one. If its client has a new one already, what goes there is
+// sent at once from now on.
+func (r *Relay) deleted(client, _ net.Addr, _, user, _ string) {
+	r.entrance.clients.Delete(addressOf(client))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all--
@@ -200,7 +212,8 @@ func (r *Relay) bind(wanted uint16) (*relayed, error) {
 			continue
 		}
 		one := &relayed{port: socket, relay: r, local: net.UDPAddrFromAddrPort(at), out: udp.NewOutbox(1),
-			paths: make(map[netip.AddrPort]*udp.Path), spoken: make(map[uint16]bool)}
+			paths: make(map[netip.AddrPort]*udp.Path), spoken: make(map[uint16]bool),
+			back: backlog{out: udp.NewOutbox(1), room: r.config.Datagrams * longest}}
 		r.readers.Add(1)
 		r.mu.Lock()
 		defer r.mu.Unlock()

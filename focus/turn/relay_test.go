@@ -146,21 +146,57 @@ func TestRelay_SendsToPeersThatAreAllowed(t *testing.T) {
 	alice := allocation(t, r, "alice")
 	exchange(t, alice, peer, "out")
 	exchange(t, peer, alice, "in")
-	const burst = 40
-	for i := range burst {
-		if _, err := alice.WriteTo(fmt.Appendf(nil, "%03d", i), peer.LocalAddr()); err != nil {
+	burst(t, alice, peer)
+	burst(t, peer, alice)
+}
+
+// burst sends many at once, which arrive in order.
+func burst(t *testing.T, from, to net.PacketConn) {
+	t.Helper()
+	const many = 40
+	for i := range many {
+		if _, err := from.WriteTo(fmt.Appendf(nil, "%03d", i), to.LocalAddr()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	buffer := make([]byte, 1500)
-	_ = peer.SetReadDeadline(time.Now().Add(30 * time.Second))
-	for i := range burst {
-		n, _, err := peer.ReadFrom(buffer)
-		for ; err == nil && (n != 3 || string(buffer[:n]) == "out"); n, _, err = peer.ReadFrom(buffer) { // of the exchange
+	_ = to.SetReadDeadline(time.Now().Add(30 * time.Second))
+	for i := range many {
+		n, _, err := to.ReadFrom(buffer)
+		for ; err == nil && (n != 3 || string(buffer[:n]) == "out"); n, _, err = to.ReadFrom(buffer) { // of the exchange
 		}
 		if text := string(buffer[:n]); err != nil || text != fmt.Sprintf("%03d", i) {
 			t.Fatalf("%q came as %d: %v", text, i, err)
 		}
+	}
+}
+
+// TestRelay_SendsAllToAClientThatCameBack under the address that it had, whether its
+// allocation is known to have ended or not.
+func TestRelay_SendsAllToAClientThatCameBack(t *testing.T) {
+	r := running(t, Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	peer, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	client := guest(t, r, r.credentials("alice"))
+	for round := range 5 {
+		relayed, err := client.Allocate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange(t, relayed, peer, fmt.Sprint("out ", round))
+		exchange(t, peer, relayed, fmt.Sprint("back ", round))
+		if err := relayed.Close(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "it has ended", func() bool { return r.Stats().Allocations == 0 })
+	}
+	known := 0
+	r.entrance.clients.Range(func(any, any) bool { known++; return true })
+	if known != 0 {
+		t.Errorf("%d clients are kept", known)
 	}
 }
 
@@ -235,13 +271,17 @@ func TestRelay_GoesOnWithWhatHasExpired(t *testing.T) {
 
 // TestSecret_IsCheckedAsOthersDo with what pion/turn makes of the same name.
 func TestSecret_IsCheckedAsOthersDo(t *testing.T) {
-	name, password := secret.Credentials("@alice:example.org", time.Now().Add(time.Hour))
 	check := pion.LongTermTURNRESTAuthHandler(string(secret), nil)
-	_, key, ok := check(&pion.RequestAttributes{Username: name, Realm: "r"})
-	if !ok || !bytes.Equal(key, pion.GenerateAuthKey(name, "r", password)) {
-		t.Errorf("%q with %q is refused", name, password)
+	const name = "@alice:example.org"
+	var username, password string
+	for hour := range 20 { // some passwords have + and / in them
+		username, password = secret.Credentials(name, time.Now().Add(time.Duration(1+hour)*time.Hour))
+		_, key, ok := check(&pion.RequestAttributes{Username: username, Realm: "r"})
+		if !ok || !bytes.Equal(key, pion.GenerateAuthKey(username, "r", password)) {
+			t.Errorf("%q with %q is refused", username, password)
+		}
 	}
-	if user, _, ok := parse(name); !ok || user != "@alice:example.org" {
+	if user, _, ok := parse(username); !ok || user != name {
 		t.Errorf("%q is the user", user)
 	}
 }

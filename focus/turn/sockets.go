@@ -83,10 +83,14 @@ func (*port) SetWriteDeadline(time.Time) error { return nil }
 // entrance is the socket that clients send to, for pion/turn. ReadFrom belongs to one
 // goroutine, which is also the only one that writes to relayed addresses: what it wrote
 // is sent when all that came together is read.
+//
+// What an allocation's goroutine writes to its client as ChannelData is queued there.
 type entrance struct {
 	*port
-	local net.Addr
-	realm string
+	local   net.Addr
+	realm   string
+	clients sync.Map   // netip.AddrPort of a client → its *relayed
+	sending sync.Mutex // of what is queued; guards the socket's writing side
 	// owned by who reads
 	stranger bool // who sent what was read last has no credentials
 	request  []byte
@@ -112,13 +116,19 @@ func (e *entrance) ReadFrom(into []byte) (int, net.Addr, error) {
 	return n, e.name(from), nil
 }
 
-// WriteTo sends to a client, at once. Only who reads sends refusals.
+// WriteTo sends to a client: ChannelData when its allocation has read what came together,
+// all else at once. Only who reads sends refusals.
 func (e *entrance) WriteTo(datagram []byte, to net.Addr) (int, error) {
-	sent := datagram
+	sent, at := datagram, addressOf(to)
+	if isChannelData(datagram) {
+		if r, there := e.clients.Load(at); there && r.(*relayed).back.keep(datagram) {
+			return len(datagram), nil
+		}
+	}
 	if isRefusal(datagram) && e.stranger {
 		sent = unauthorized(datagram, e.request, e.realm)
 	}
-	if err := e.Socket.WriteTo(sent, addressOf(to)); err != nil {
+	if err := e.Socket.WriteTo(sent, at); err != nil {
 		return 0, err
 	}
 	return len(datagram), nil
@@ -156,6 +166,7 @@ type relayed struct {
 	out   *udp.Outbox
 	paths map[netip.AddrPort]*udp.Path
 
+	back   backlog
 	mu     sync.Mutex
 	spoken map[uint16]bool // guarded by mu: ports of this machine that sent here
 
@@ -195,7 +206,7 @@ func (r *relayed) ReadFrom(into []byte) (int, net.Addr, error) {
 	if !r.begun.Load() {
 		r.begun.Store(true)
 	}
-	n, from, err := r.port.read(into, func() {})
+	n, from, err := r.port.read(into, func() { r.back.flush(r.relay.entrance) })
 	if err != nil {
 		return 0, nil, err
 	}
