@@ -3,10 +3,14 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +22,7 @@ import (
 	"meshfocus/bench/offset"
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival"
+	"meshfocus/bench/scenario"
 )
 
 const (
@@ -33,7 +38,34 @@ const (
 // Machine is one on which a Server waits.
 type Machine struct {
 	Address string // HOST:PORT
-	Token   string
+	token   string
+	client  *http.Client
+}
+
+// At gives the machine at HOST:PORT#FINGERPRINT, as meshbench party prints it. The error
+// is ErrMachine.
+func At(address, token string) (Machine, error) {
+	at, fingerprint, _ := strings.Cut(address, "#")
+	host, _, err := net.SplitHostPort(at)
+	if sum, wrong := base64.RawURLEncoding.DecodeString(fingerprint); err != nil || host == "" || wrong != nil || len(sum) != sha256.Size {
+		return Machine{}, fmt.Errorf("%w: %q is no HOST:PORT#FINGERPRINT, as meshbench party prints it", ErrMachine, address)
+	}
+	return Machine{Address: at, token: token, client: pinned(fingerprint)}, nil
+}
+
+// Host is that of the Address.
+func (m Machine) Host() string {
+	host, _, _ := net.SplitHostPort(m.Address) // was checked
+	return host
+}
+
+// Permits says whether subscribers there may come in to a server at a host, for a scenario.
+// The error, a line, is ErrMachine.
+func (m Machine) Permits(ctx context.Context, s scenario.Scenario, host string) error {
+	ctx, cancel := context.WithTimeout(ctx, prompt)
+	defer cancel()
+	_, err := m.ask(ctx, http.MethodPost, "/party/permit", wish{s.Name, s.Publishers, s.Subscribers, host})
+	return err
 }
 
 // Greet says whether somebody is there who takes our orders, and whose clock answers.
@@ -81,17 +113,23 @@ func (m Machine) open(ctx context.Context, method, path string, value any) (answ
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+m.Address+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, "https://"+m.Address+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %q is no HOST:PORT", ErrMachine, m.Address)
 	}
-	request.Header.Set("Authorization", "Bearer "+m.Token)
-	response, err := http.DefaultClient.Do(request)
+	request.Header.Set("Authorization", "Bearer "+m.token)
+	response, err := m.client.Do(request)
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	if err != nil {
+	var strange tls.RecordHeaderError
+	switch {
+	case errors.Is(err, errFingerprint):
+		return nil, fmt.Errorf("%w at %s: %w", ErrMachine, m.Address, errFingerprint)
+	case errors.Is(err, http.ErrSchemeMismatch) || errors.As(err, &strange):
+		return nil, fmt.Errorf("%w at %s is of another version, or another program: it speaks no TLS", ErrMachine, m.Address)
+	case err != nil:
 		return nil, fmt.Errorf("%w at %s does not answer: %w", ErrMachine, m.Address, err)
 	}
 	if response.StatusCode >= 300 {

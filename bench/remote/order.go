@@ -13,7 +13,7 @@ import (
 )
 
 // version is that of the messages.
-const version = 2
+const version = 3
 
 var (
 	// ErrOrder: it cannot be done.
@@ -55,6 +55,14 @@ type greeting struct {
 	Version int    `json:"version"`
 	Program string `json:"program"`
 	Most    int    `json:"most"`
+}
+
+// wish is what is to be permitted.
+type wish struct {
+	Scenario    string `json:"scenario"`
+	Publishers  int    `json:"publishers"`
+	Subscribers int    `json:"subscribers"`
+	Host        string `json:"host"` // of the server
 }
 
 // Bounds of an order.

@@ -2,8 +2,12 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log"
 	"math"
 	"net"
 	"net/http"
@@ -12,6 +16,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,12 +42,18 @@ var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 func second(t *testing.T, c offset.Clock, handler func(http.Handler) http.Handler) Machine {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler(New(Config{
-		Token: "open sesame", Most: 4, Program: "test", Clock: c, Address: func(string) (netip.Addr, error) { return loopback, nil },
+		Token: "open sesame", Most: 4, Program: "test", Clock: c, Permit: careful, Address: func(string) (netip.Addr, error) { return loopback, nil },
 	})))
 	_ = server.Listener.Close()
 	var conn *net.UDPConn
 	server.Listener, conn = port(t)
-	server.Start()
+	certificate, err := Certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -53,7 +64,18 @@ func second(t *testing.T, c offset.Clock, handler func(http.Handler) http.Handle
 			t.Error(err)
 		}
 	})
-	return Machine{Address: server.Listener.Addr().String(), Token: "open sesame"}
+	return at(t, server.Listener.Addr().String()+"#"+Fingerprint(certificate), "open sesame")
+}
+
+// at gives the machine at an address.
+func at(t *testing.T, address, token string) Machine {
+	t.Helper()
+	m, err := At(address, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.client.CloseIdleConnections)
+	return m
 }
 
 // port opens one that is free over TCP and UDP.
@@ -72,6 +94,14 @@ func port(t *testing.T) (net.Listener, *net.UDPConn) {
 	}
 	t.Fatal("no port is free over TCP and UDP")
 	return nil, nil
+}
+
+// careful permits little to others.
+func careful(s scenario.Scenario, host string) error {
+	if s.Streams() > 3 {
+		return fmt.Errorf("%s is too much for %s", s.Name, host)
+	}
+	return nil
 }
 
 func as(h http.Handler) http.Handler { return h }
@@ -221,33 +251,82 @@ func TestMachine_SeesWhatIsSeenHere(t *testing.T) {
 func TestMachine_SaysWhatIsWrong(t *testing.T) {
 	m := second(t, offset.Clock{}, as)
 	stranger := m
-	stranger.Token = "?"
+	stranger.token = "?"
+	impostor := second(t, offset.Clock{}, as)
+	impostor.client = m.client
 	other := second(t, offset.Clock{}, func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, greeting{version + 1, "", 9}) })
 	})
-	gone := httptest.NewServer(nil)
-	gone.Close()
-	mute := httptest.NewServer(New(Config{Token: "open sesame", Most: 4}))
-	defer mute.Close()
+	older := httptest.NewServer(New(Config{Token: "open sesame", Most: 4}))
+	defer older.Close()
+	gone, plain, mute := m, m, m
+	gone.Address, plain.Address, mute.Address = "127.0.0.1:1", older.Listener.Addr().String(), silent(t, m.Address)
 	for want, c := range map[string]struct {
 		machine     Machine
 		subscribers int
 	}{
-		"401 Unauthorized: the token (--subscribers-token) is refused": {stranger, 1},
-		"does not answer":             {Machine{strings.TrimPrefix(gone.URL, "http://"), ""}, 1},
-		"is of another version":       {other, 1},
-		"takes 4 subscribers at most": {m, 5},
-		"no HOST:PORT":                {Machine{"a b", ""}, 1},
-		"no answer about the time":    {Machine{strings.TrimPrefix(mute.URL, "http://"), "open sesame"}, 1},
+		"401 Unauthorized: the token is refused":           {stranger, 1},
+		"its certificate is another than the address says": {impostor, 1},
+		"or another program: it speaks no TLS":             {plain, 1},
+		"does not answer":                                  {gone, 1},
+		"is of another version: it says 4, we 3":           {other, 1},
+		"takes 4 subscribers at most":                      {m, 5},
+		"no answer about the time":                         {mute, 1},
 	} {
 		_, err := c.machine.Greet(t.Context(), c.subscribers)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+	for _, address := range []string{"", "a b", "a:1", "a:1#b", "a:1#" + strings.Repeat("=", 43), ":1#" + strings.Repeat("A", 43)} {
+		if _, err := At(address, "x"); err == nil || !strings.Contains(err.Error(), "no HOST:PORT#FINGERPRINT") {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+	busy := scenario.Scenario{Name: "busy", Publishers: 2, Subscribers: 2}
+	if err := m.Permits(t.Context(), busy, "media.example.org"); err == nil || !strings.Contains(err.Error(), "403 Forbidden: busy is too much for media.example.org") {
+		t.Error(err)
+	}
+	if err := m.Permits(t.Context(), busy, "127.0.0.1"); err != nil {
+		t.Errorf("who gives orders may have itself loaded: %v", err)
+	}
 	if r := stranger.Round(t.Context(), tiny(forwarder(t))); !strings.Contains(r.Invalid, "is refused") {
 		t.Errorf("%+v", r)
 	}
+}
+
+// silent passes TCP on to an address, and answers nothing about the time.
+func silent(t *testing.T, address string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passing sync.WaitGroup
+	passing.Go(func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp4", address)
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			context.AfterFunc(t.Context(), func() { // done before cleaning up
+				_ = from.Close()
+				_ = to.Close()
+			})
+			passing.Go(func() { _, _ = io.Copy(to, from) })
+			passing.Go(func() { _, _ = io.Copy(from, to) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		passing.Wait()
+	})
+	return listener.Addr().String()
 }
 
 func post(s *Server, path, body string) *httptest.ResponseRecorder {
@@ -270,27 +349,28 @@ func order(change func(*Order)) string {
 
 // TestServer_RefusesWhatItCannotDo, before anything is begun.
 func TestServer_RefusesWhatItCannotDo(t *testing.T) {
-	s := New(Config{Token: "t", Most: 3, Address: func(string) (netip.Addr, error) { return netip.Addr{}, errors.New("no way there") }})
+	s := New(Config{Token: "t", Most: 3, Permit: careful, Address: func(string) (netip.Addr, error) { return netip.Addr{}, errors.New("no way there") }})
 	for want, body := range map[string]string{
-		"it cannot be read":   "{",
-		"unknown field":       `{"a":1}`,
-		"0 publishers":        order(func(o *Order) { o.Publishers = 0 }),
-		"4 subscribers":       order(func(o *Order) { o.Subscribers = 4 }),
-		"no cipher":           order(func(o *Order) { o.Cipher = "rot13" }),
-		"to measure are more": order(func(o *Order) { o.Measure = time.Hour }),
-		"1ns to warm up":      order(func(o *Order) { o.Warm, o.Measure = 1, 0 }),
-		"first reading":       order(func(o *Order) { o.First.Bound = -1 }),
-		"4 layers":            order(func(o *Order) { o.Layers = 4 }),
-		"change or speak":     order(func(o *Order) { o.Change = time.Millisecond }),
-		"every 1h0m0s":        order(func(o *Order) { o.Leave = time.Hour }),
-		"0s and -1s":          order(func(o *Order) { o.Speak = -time.Second }),
-		"path: stretch 1":     order(func(o *Order) { o.Path = []scenario.Stretch{{Loss: 2}} }),
-		"path is too long":    order(func(o *Order) { o.Path = []scenario.Stretch{{}, {From: time.Hour}} }),
-		"2 are given":         order(func(o *Order) { o.Reach.WHEP = "http://127.0.0.1:2" }),
-		"it has no URL":       order(func(o *Order) { o.Reach.Door = "file:///etc/passwd" }),
-		"no way there":        order(func(*Order) {}),
+		"it cannot be read":    "{",
+		"unknown field":        `{"a":1}`,
+		"0 publishers":         order(func(o *Order) { o.Publishers = 0 }),
+		"4 subscribers":        order(func(o *Order) { o.Subscribers = 4 }),
+		"no cipher":            order(func(o *Order) { o.Cipher = "rot13" }),
+		"to measure are more":  order(func(o *Order) { o.Measure = time.Hour }),
+		"1ns to warm up":       order(func(o *Order) { o.Warm, o.Measure = 1, 0 }),
+		"first reading":        order(func(o *Order) { o.First.Bound = -1 }),
+		"4 layers":             order(func(o *Order) { o.Layers = 4 }),
+		"change or speak":      order(func(o *Order) { o.Change = time.Millisecond }),
+		"every 1h0m0s":         order(func(o *Order) { o.Leave = time.Hour }),
+		"0s and -1s":           order(func(o *Order) { o.Speak = -time.Second }),
+		"path: stretch 1":      order(func(o *Order) { o.Path = []scenario.Stretch{{Loss: 2}} }),
+		"path is too long":     order(func(o *Order) { o.Path = []scenario.Stretch{{}, {From: time.Hour}} }),
+		"2 are given":          order(func(o *Order) { o.Reach.WHEP = "http://127.0.0.1:2" }),
+		"it has no URL":        order(func(o *Order) { o.Reach.Door = "file:///etc/passwd" }),
+		"no way there":         order(func(*Order) {}),
+		"too much for 9.9.9.9": order(func(o *Order) { o.Publishers, o.Subscribers, o.Reach.Door = 2, 2, "http://9.9.9.9:1" }),
 	} {
-		if w := post(s, "/party/round", body); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), want) {
+		if w := post(s, "/party/round", body); w.Code != http.StatusBadRequest && w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%d %s, want %q", w.Code, w.Body, want)
 		}
 	}
@@ -365,7 +445,7 @@ func FuzzOrder(f *testing.F) {
 	f.Add(order(func(o *Order) { o.Path = []scenario.Stretch{{}, {From: 1, Loss: 0.1}} }))
 	f.Fuzz(func(t *testing.T, body string) {
 		accepted := false
-		s := New(Config{Token: "t", Most: 3, Address: func(string) (netip.Addr, error) {
+		s := New(Config{Token: "t", Most: 3, Permit: func(scenario.Scenario, string) error { return nil }, Address: func(string) (netip.Addr, error) {
 			accepted = true
 			return netip.Addr{}, errors.New("enough")
 		}})

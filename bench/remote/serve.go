@@ -11,6 +11,7 @@ import (
 
 	"meshfocus/bench/call"
 	"meshfocus/bench/offset"
+	"meshfocus/bench/scenario"
 )
 
 const (
@@ -28,6 +29,9 @@ type Config struct {
 	Most int
 	// Program says what this is.
 	Program string
+	// Permit says why a server at a host may not be sent a scenario, if so. It is not asked
+	// about the host that gives the order.
+	Permit func(s scenario.Scenario, host string) error
 	// Address gives that of parties, from which a host is reached.
 	Address func(host string) (netip.Addr, error)
 	// Clock is as in party.Config.
@@ -47,6 +51,7 @@ type Server struct {
 func New(c Config) *Server {
 	s := &Server{config: c}
 	s.mux.HandleFunc("GET /party", s.greet)
+	s.mux.HandleFunc("POST /party/permit", s.permit)
 	s.mux.HandleFunc("POST /party/round", s.round)
 	s.mux.HandleFunc("POST /party/reading", s.reading)
 	return s
@@ -56,7 +61,7 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if s.config.Token == "" || subtle.ConstantTimeCompare([]byte(token), []byte(s.config.Token)) != 1 {
-		http.Error(w, "the token (--subscribers-token) is refused", http.StatusUnauthorized)
+		http.Error(w, "the token is refused: --subscribers-token has to be the one of meshbench party", http.StatusUnauthorized)
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -82,6 +87,30 @@ func take(w http.ResponseWriter, r *http.Request, value any) bool {
 	return true
 }
 
+// permit says whether a wish would be granted.
+func (s *Server) permit(w http.ResponseWriter, r *http.Request) {
+	var asked wish
+	if !take(w, r, &asked) {
+		return
+	}
+	wanted := scenario.Scenario{Name: asked.Scenario, Kind: scenario.Call, Publishers: asked.Publishers, Subscribers: asked.Subscribers}
+	if err := s.permitted(r, wanted, asked.Host); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// permitted says whether who asks may have a scenario sent to a host: to its own, or to
+// one that we may load.
+func (s *Server) permitted(r *http.Request, wanted scenario.Scenario, host string) error {
+	giver, err := netip.ParseAddrPort(r.RemoteAddr)
+	if own, wrong := netip.ParseAddr(host); err == nil && wrong == nil && own.Unmap() == giver.Addr().Unmap() {
+		return nil
+	}
+	return s.config.Permit(wanted, host)
+}
+
 // round carries an order out.
 func (s *Server) round(w http.ResponseWriter, r *http.Request) {
 	var o Order
@@ -92,6 +121,10 @@ func (s *Server) round(w http.ResponseWriter, r *http.Request) {
 	var address netip.Addr
 	if err == nil {
 		host, _ := o.Reach.Host() // was checked
+		if err := s.permitted(r, o.config().Scenario, host); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
 		address, err = s.config.Address(host)
 	}
 	if err != nil {

@@ -24,7 +24,7 @@ func prepareCalls(q comparison, scenarios []scenario.Scenario) (measuring, error
 	}
 	play := call.Run
 	if q.second.given() {
-		machine, err := q.second.machine(config.Rivals, config.Place.Address, scenarios)
+		machine, err := q.elsewhere(config.Rivals, config.Place.Address, config.Scenarios)
 		if err != nil {
 			return nil, err
 		}

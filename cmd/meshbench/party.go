@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"meshfocus/bench/clock"
+	"meshfocus/bench/contest"
 	"meshfocus/bench/offset"
 	"meshfocus/bench/remote"
 	"meshfocus/bench/rival"
@@ -25,8 +29,8 @@ import (
 
 // waiter is what is asked of party.
 type waiter struct {
-	listening, token string
-	most             int
+	listening, token, mayLoad string
+	most                      int
 }
 
 func newParty() *cobra.Command {
@@ -38,25 +42,35 @@ of its calls here: publishers and, as a rule, the server are there. It answers t
 as well what time it is, over UDP at the same port, so that latencies are corrected by
 how far the two clocks are apart.
 
-Who has the token can have as many subscribers come in to any server as --most says:
-it goes in the clear, so take one of its own, in a network of your own.`,
-		Example: `  meshbench party --listen :7900 --token open-sesame
+It prints what such a run needs: the address with the fingerprint of a certificate, and
+a token, both made anew with each start. Who has them can have as many subscribers as
+--most says come in to servers on the machine that gives the orders, and a few to any
+other; more to one whose host is named by --i-may-load.`,
+		Example: `  meshbench party --listen :7900
   meshbench run call-3 --targets ours --server 10.0.0.1 --address 10.0.0.1 \
-    --subscribers-at 10.0.0.2:7900 --subscribers-token open-sesame`,
+    --subscribers-at 10.0.0.2:7900#FINGERPRINT --subscribers-token TOKEN`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return w.wait(c.Context(), c.OutOrStdout()) },
 	}
 	flags := c.Flags()
 	flags.StringVar(&w.listening, "listen", ":7900", "TCP and UDP address")
-	flags.StringVar(&w.token, "token", "", "what whoever gives orders has to know")
+	flags.StringVar(&w.token, "token", "", "what whoever gives orders has to know, 8 characters or more; one is made if none is said")
+	flags.StringVar(&w.mayLoad, "i-may-load", "", "hosts of servers that may be sent real load, with commas, besides those of who gives the orders")
 	flags.IntVar(&w.most, "most", 50, "how many subscribers at most")
 	return c
 }
 
 // wait takes orders until the context ends.
 func (w waiter) wait(ctx context.Context, out io.Writer) error {
-	if w.token == "" {
-		return errors.New("party: say --token, without which anybody could have load sent from here")
+	token := w.token
+	if token == "" {
+		token = rand.Text()
+	} else if len(token) < leastToken {
+		return fmt.Errorf("party: a --token of %d characters is soon guessed: say none, and one is made", len(token))
+	}
+	certificate, err := remote.Certificate()
+	if err != nil {
+		return err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // as where calls are measured
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
@@ -76,21 +90,65 @@ func (w waiter) wait(ctx context.Context, out io.Writer) error {
 		answered <- clock.Serve(ctx, conn.(*net.UDPConn), offset.Clock{}) // udp gives that
 		cancel()
 	}()
-	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: remote.New(remote.Config{
-		Token: w.token, Most: w.most, Program: built(), Address: partyAddress,
-	})}
+	server := &http.Server{
+		ReadHeaderTimeout: 5 * time.Second, TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13},
+		TLSNextProto: make(map[string]func(*http.Server, *tls.Conn, http.Handler)), // HTTP/1.1: a connection for each round
+		ErrorLog:     log.New(io.Discard, "", 0),                                   // strangers' mistakes
+		Handler: remote.New(remote.Config{
+			Token: token, Most: w.most, Program: built(), Address: partyAddress, Permit: w.permit,
+		}),
+	}
 	ended := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer ended()
-	if _, err := fmt.Fprintf(out, "waits for orders at %s\n", listener.Addr()); err != nil {
+	if err := w.say(out, listener.Addr().(*net.TCPAddr).AddrPort(), remote.Fingerprint(certificate), token); err != nil {
 		cancel()
 		return errors.Join(err, <-answered)
 	}
-	err = server.Serve(listener)
+	err = server.ServeTLS(listener, "", "")
 	cancel()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	return errors.Join(err, <-answered)
+}
+
+// leastToken is how long a token is at least.
+const leastToken = 8
+
+// say prints what a run elsewhere needs. A token that was given is known there.
+func (w waiter) say(out io.Writer, at netip.AddrPort, fingerprint, token string) error {
+	address := at.Addr().Unmap()
+	if address.IsUnspecified() {
+		address = outermost()
+	}
+	line := fmt.Sprintf("waits for orders of: meshbench run --subscribers-at %s#%s", netip.AddrPortFrom(address, at.Port()), fingerprint)
+	if w.token == "" {
+		line += " --subscribers-token " + token
+	}
+	_, err := fmt.Fprintln(out, line)
+	return err
+}
+
+// outermost is an address of this machine that others know, as far as it can tell: of
+// several, that which leads to the Internet.
+func outermost() netip.Addr {
+	if address, err := toward("192.0.2.1"); err == nil { // RFC 5737: nobody's
+		return address
+	}
+	all, _ := net.InterfaceAddrs() // none is none
+	for _, a := range all {
+		if network, ok := a.(*net.IPNet); ok {
+			if address, ok := netip.AddrFromSlice(network.IP); ok && address.Unmap().Is4() && !address.Unmap().IsLoopback() {
+				return address.Unmap()
+			}
+		}
+	}
+	return netip.MustParseAddr(loopback)
+}
+
+// permit says why a server at a host may not be sent a scenario from here, if so.
+func (w waiter) permit(s scenario.Scenario, host string) error {
+	return gentle([]scenario.Scenario{s}, w.mayLoad, host)
 }
 
 // partyAddress is that of parties from which a host is reached.
@@ -105,8 +163,8 @@ func partyAddress(host string) (netip.Addr, error) {
 type second struct{ address, token string }
 
 func (m *second) flags(flags *pflag.FlagSet) {
-	flags.StringVar(&m.address, "subscribers-at", "", "HOST:PORT of a meshbench party on another machine, which has the subscribers of calls")
-	flags.StringVar(&m.token, "subscribers-token", "", "the token it was given")
+	flags.StringVar(&m.address, "subscribers-at", "", "HOST:PORT#FINGERPRINT of a meshbench party on another machine, which has the subscribers of calls")
+	flags.StringVar(&m.token, "subscribers-token", "", "its token")
 }
 
 func (m second) given() bool { return m.address != "" }
@@ -116,8 +174,8 @@ func (m second) suits(scenarios []scenario.Scenario) error {
 	if !m.given() {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(m.address); err != nil {
-		return fmt.Errorf("--subscribers-at %q is no HOST:PORT", m.address)
+	if _, err := remote.At(m.address, m.token); err != nil {
+		return fmt.Errorf("--subscribers-at: %w", err)
 	}
 	for _, s := range scenarios {
 		if err := remote.Suits(s); err != nil {
@@ -127,20 +185,50 @@ func (m second) suits(scenarios []scenario.Scenario) error {
 	return nil
 }
 
-// machine gives it, once it is known that it is there, and that targets can be reached
-// from it.
-func (m second) machine(targets []rival.Rival, server netip.Addr, scenarios []scenario.Scenario) (remote.Machine, error) {
-	machine := remote.Machine{Address: m.address, Token: m.token}
-	host, _, _ := net.SplitHostPort(m.address) // was checked
-	for _, r := range targets {
-		if !here(host) && !slices.Contains(given, r.Name()) && server.IsLoopback() {
-			return machine, fmt.Errorf("%s would be at %s, which %s cannot reach: say --server and --address with one of this machine", r.Name(), server, host)
-		}
+// elsewhere gives it, once it is known that it is there, that targets can be reached from
+// it, and that it may load them.
+func (q comparison) elsewhere(targets []rival.Rival, server netip.Addr, scenarios []scenario.Scenario) (remote.Machine, error) {
+	machine, err := remote.At(q.second.address, q.second.token)
+	if err != nil {
+		return machine, err
 	}
 	most := 0
 	for _, s := range scenarios {
 		most = max(most, s.Subscribers)
 	}
-	_, err := machine.Greet(context.Background(), most)
-	return machine, err
+	for _, r := range targets {
+		if !here(machine.Host()) && !slices.Contains(given, r.Name()) && server.IsLoopback() {
+			return machine, fmt.Errorf("%s would be at %s, which %s cannot reach: say --server and --address with one of this machine", r.Name(), server, machine.Host())
+		}
+	}
+	if _, err := machine.Greet(context.Background(), most); err != nil {
+		return machine, err
+	}
+	for _, r := range targets {
+		host, err := q.hostOf(r, server)
+		if err != nil {
+			return machine, err
+		}
+		for _, s := range scenarios {
+			if !contest.Suits(s, r.Name()) {
+				continue
+			}
+			if err := machine.Permits(context.Background(), s, host); err != nil {
+				return machine, err
+			}
+		}
+	}
+	return machine, nil
+}
+
+// hostOf is where subscribers will find a target.
+func (q comparison) hostOf(target rival.Rival, server netip.Addr) (string, error) {
+	switch target.Name() {
+	case "whip":
+		hosts, err := q.whip.hosts()
+		return hosts[1], err
+	case "livekit-at":
+		return q.farLiveKit.host()
+	}
+	return server.String(), nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"meshfocus/bench/report"
 	"meshfocus/bench/rival/door"
 	"meshfocus/bench/rival/plain"
+	"meshfocus/bench/scenario"
 )
 
 // waiting starts a party and gives its address.
@@ -22,7 +24,7 @@ func waiting(t *testing.T) string {
 	reader, writer := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := waiter{"127.0.0.1:0", "open sesame", 2}.wait(ctx, writer)
+		err := waiter{"127.0.0.1:0", "open sesame", "", 2}.wait(ctx, writer)
 		_ = writer.CloseWithError(err)
 		ended <- err
 	}()
@@ -38,6 +40,32 @@ func waiting(t *testing.T) string {
 	}
 	fields := strings.Fields(line)
 	return fields[len(fields)-1]
+}
+
+// TestWaiter_SaysWhatARunNeeds: a token is made, and stands behind the address; one that
+// was given is not told.
+func TestWaiter_SaysWhatARunNeeds(t *testing.T) {
+	at := netip.MustParseAddrPort("[::]:7900")
+	for _, w := range []waiter{{}, {token: "open sesame"}} {
+		var out strings.Builder
+		if err := w.say(&out, at, "F", "T"); err != nil {
+			t.Fatal(err)
+		}
+		_, shown, _ := strings.Cut(out.String(), "--subscribers-at ")
+		address, _, _ := strings.Cut(shown, "#")
+		if host, err := netip.ParseAddrPort(address); err != nil || host.Port() != 7900 || host.Addr().IsUnspecified() {
+			t.Errorf("%q: %v", out.String(), err)
+		}
+		if told := strings.HasSuffix(shown, "#F --subscribers-token T\n"); told == (w.token != "") {
+			t.Error(out.String())
+		}
+	}
+	if err := (waiter{}).permit(scenario.Scenario{Name: "busy", Kind: scenario.Call, Publishers: 4, Subscribers: 4}, "media.example.org"); err == nil || !strings.Contains(err.Error(), "--i-may-load media.example.org") {
+		t.Error(err)
+	}
+	if err := (waiter{mayLoad: "media.example.org"}).permit(scenario.Scenario{Name: "busy", Kind: scenario.Call, Publishers: 4, Subscribers: 4}, "media.example.org"); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestRun_HasSubscribersOnAnotherMachine, and says how well latencies are known.
@@ -76,19 +104,20 @@ func TestRun_HasSubscribersOnAnotherMachine(t *testing.T) {
 }
 
 func TestRun_SaysWhatAnotherMachineCannot(t *testing.T) {
-	at := waiting(t)
+	at, unknown := waiting(t), "#"+strings.Repeat("A", 43)
 	with := func(address string, more ...string) []string {
 		return append([]string{"run", "--subscribers-at", address, "--subscribers-token", "open sesame"}, more...)
 	}
 	for want, arguments := range map[string][]string{
 		"even is of kind cost":              with(at, "even"),
-		"is no HOST:PORT":                   with("nowhere", "call-3"),
+		"no HOST:PORT#FINGERPRINT":          with("nowhere", "call-3"),
+		"its certificate is another":        with(strings.Split(at, "#")[0]+unknown, "call-3", "--targets", "ours"),
 		"takes 2 subscribers at most":       with(at, "call-8", "--targets", "ours"),
-		"does not answer":                   with("127.0.0.1:1", "call-3", "--targets", "ours"),
-		"which bench2.example cannot reach": with("bench2.example:7900", "call-3", "--targets", "ours"),
-		"(--subscribers-token) is refused":  {"run", "--subscribers-at", at, "call-3", "--targets", "ours"},
-		"party: say --token":                {"party"},
-		"listen tcp":                        {"party", "--token", "a", "--listen", "no address"},
+		"does not answer":                   with("127.0.0.1:1"+unknown, "call-3", "--targets", "ours"),
+		"which bench2.example cannot reach": with("bench2.example:7900"+unknown, "call-3", "--targets", "ours"),
+		"the token is refused":              {"run", "--subscribers-at", at, "call-3", "--targets", "ours"},
+		"is soon guessed":                   {"party", "--token", "sesame"},
+		"listen tcp":                        {"party", "--listen", "no address"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		if arguments[0] == "run" {
