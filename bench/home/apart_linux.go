@@ -54,7 +54,7 @@ func Apart() (prefix []string, back func(), err error) {
 	if err := bind(&own); err != nil {
 		return nil, nil, err
 	}
-	threads := runtime.GOMAXPROCS(3) // more than cores: who only waits is woken by the kernel, not behind others
+	threads := runtime.GOMAXPROCS(1) // as many as cores: with more, threads that look for work have a third of the core
 	return []string{"taskset", "-c", strings.Join(names[:len(names)-1], ",")}, func() {
 		runtime.GOMAXPROCS(threads)
 		_ = bind(&whole) // which it was allowed before

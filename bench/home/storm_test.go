@@ -144,3 +144,22 @@ func TestView_WaitsForThoseWhoAreIn(t *testing.T) {
 		t.Errorf("saw %d, the last at %v", count, at)
 	}
 }
+
+// TestView_ReadsNothingUntilAllSeemToBeThere: reading takes longer than all else, and the
+// levels of a room name the type of members, too.
+func TestView_ReadsNothingUntilAllSeemToBeThere(t *testing.T) {
+	devices := []*device{{account: account{User: "@0:x", Device: "D"}}, {account: account{User: "@1:x", Device: "D"}}}
+	v := newView(devices, "!r")
+	all := []int{0, 1}
+	member := func(d *device) string { return fmt.Sprintf(`{"type":%q,"state_key":%q}`, memberType, d.key()) }
+	levels := fmt.Sprintf(`{"type":"m.room.power_levels","content":{"events":{%q:0}}}`, memberType)
+	for i, texts := range [][]string{{levels, member(devices[0])}, {levels, member(devices[0])}, {member(devices[1])}, {member(devices[1])}} {
+		if v.may(all) {
+			t.Errorf("after %d answers all may be there", i)
+		}
+		v.hear(i%2, answer{time.Now(), []byte(`{"rooms":{"join":{"!r":{"timeline":{"events":[` + strings.Join(texts, ",") + `]}}}}}`)})
+	}
+	if !v.may(all) || !v.complete(all) {
+		t.Error("all are there, and it is not seen")
+	}
+}

@@ -26,7 +26,7 @@ type view struct {
 // look is what a device was told.
 type look struct {
 	unread []answer
-	hints  int               // how many members all answers may have told of, at most
+	named  []bool            // members whose key stands in an answer, as far as one can see without reading it
 	seen   map[int]time.Time // by the number of a member
 }
 
@@ -44,7 +44,7 @@ func newView(devices []*device, room string) *view {
 	}
 	for i, d := range devices {
 		v.keys[d.key()] = i
-		v.looks[i].seen = make(map[int]time.Time)
+		v.looks[i] = look{named: make([]bool, len(devices)), seen: make(map[int]time.Time)}
 	}
 	return v
 }
@@ -66,17 +66,35 @@ func (v *view) behold(ctx context.Context, i int, fail func(error)) {
 
 // hear keeps what a device was told.
 func (v *view) hear(i int, a answer) {
-	hints := bytes.Count(a.text, []byte(memberType))
-	if hints == 0 {
+	if !bytes.Contains(a.text, []byte(memberType)) {
 		return
 	}
 	v.mu.Lock()
 	v.looks[i].unread = append(v.looks[i].unread, a)
-	v.looks[i].hints += hints
+	v.name(v.looks[i].named, a.text)
 	v.mu.Unlock()
 	select {
 	case v.more <- struct{}{}:
 	default:
+	}
+}
+
+// name marks the members whose keys stand in a text. v.mu is held.
+func (v *view) name(named []bool, text []byte) {
+	const begins = `"_@` // device.key, and hardly anything else
+	for {
+		_, behind, found := bytes.Cut(text, []byte(begins))
+		if !found {
+			return
+		}
+		end := bytes.IndexByte(behind, '"')
+		if end < 0 {
+			return
+		}
+		if who, known := v.keys[begins[1:]+string(behind[:end])]; known {
+			named[who] = true
+		}
+		text = behind[end:]
 	}
 }
 
@@ -99,11 +117,13 @@ func (v *view) wait(ctx context.Context, in []int, before func()) {
 	}
 }
 
-// may says whether all who are in may have seen all others who are.
+// may says whether all who are in seem to have seen all others who are.
 func (v *view) may(in []int) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return !slices.ContainsFunc(in, func(i int) bool { return v.looks[i].hints < len(in) })
+	return !slices.ContainsFunc(in, func(i int) bool {
+		return slices.ContainsFunc(in, func(other int) bool { return !v.looks[i].named[other] })
+	})
 }
 
 // complete says whether they have.
