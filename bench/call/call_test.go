@@ -98,7 +98,8 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := Run(t.Context(), c)
-			if r.Invalid != "" && !machine(t, r) {
+			starved := machine(t, r)
+			if r.Invalid != "" && !starved {
 				t.Fatalf("it does not count: %s", r.Invalid)
 			}
 			for _, m := range []report.Metric{
@@ -122,8 +123,9 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 			if layer, ok := r.Has(report.Layer); ok != (c.Scenario.Layers > 1) || layer < 0 || layer > 2 {
 				t.Errorf("of %d layers, %v was shown", c.Scenario.Layers, layer)
 			}
-			if value, ok := r.Has(report.SwitchMillis); ok != (c.Scenario.Speak > 0) || ok && value < 0 {
-				t.Errorf("the large picture of who speaks takes %v ms", value)
+			// Who was starved may not have come to ask for anybody's.
+			if value, ok := r.Has(report.SwitchMillis); ok != (c.Scenario.Speak > 0) && (ok || !starved) || ok && value < 0 {
+				t.Errorf("the large picture of who speaks takes %v ms, %v", value, ok)
 			}
 			if least := 1000 * float64(30); c.Scenario.Path != nil && r.Figures[report.P50Micros] < least {
 				t.Errorf("half of all packets took less than the path: %v µs", r.Figures[report.P50Micros])
