@@ -52,6 +52,8 @@ type Config struct {
 	Readings <-chan offset.Reading
 	// Clock is as in party.Config.
 	Clock offset.Clock
+	// Stall is as in party.Config.
+	Stall time.Duration
 	// Tell says what happens to those who have the publishers, where they are on another
 	// machine, at once and from one goroutine after the other. Nil where they are here.
 	Tell func(Event)
@@ -130,7 +132,7 @@ func (s *stage) open(ctx context.Context) (err error) {
 	}
 	if s.load, err = party.New(party.Config{
 		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Codec: clip.Codec(c.Scenario.Codec),
-		Film: c.Film, Sound: c.Sound, Seed: c.Seed, Clocks: c.Clocks, Clock: c.Clock,
+		Film: c.Film, Sound: c.Sound, Seed: c.Seed, Stall: c.Stall, Clocks: c.Clocks, Clock: c.Clock,
 	}); err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func TestJudge_BearsAFrameThatWasNotCapturedAndNoStandstill(t *testing.T) {
 		{8, 150 * time.Millisecond, "stood still"},
 	} {
 		counts := func() party.Counts {
-			return party.Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}}
+			return party.Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}, Behind: &report.Histogram{}}
 		}
 		before, then := look{counts: counts()}, look{counts: counts()}
 		then.counts.Sent, then.counts.Received, then.counts.Skipped = 1000, 1000, c.skipped

@@ -23,6 +23,9 @@ const (
 	lost   = 0.001
 	late   = 5 * time.Millisecond
 	still  = 100 * time.Millisecond
+	// unlooked is how late who only receives may be with looking what came, which is dated
+	// by the kernel: requests leave so much later at most, a third of a frame.
+	unlooked = 10 * time.Millisecond
 	// second is how long a point of a course stands for.
 	second = time.Second
 )
@@ -129,7 +132,8 @@ func (s *stage) note(before, then look) {
 	f, span := s.round.Figures, then.counts.Since(before.counts)
 	seconds := then.at.Sub(before.at).Seconds()
 	f[report.Seconds], f[report.Sent], f[report.Loss] = seconds, float64(span.Sent), loss(span)
-	f[report.LateMicros] = float64(span.Lateness.Quantile(0.99)) / float64(time.Microsecond)
+	late, _, _ := s.lateness(span)
+	f[report.LateMicros] = micros(late.Quantile(0.99))
 	f[report.Skipped], f[report.Overflowed] = float64(span.Skipped), float64(span.Dropped)
 	span.Latency.Note(s.round)
 	if trip := s.load.RoundTrip(); trip > 0 {
@@ -237,18 +241,19 @@ func (s *stage) judge(before, then look) error {
 		return err
 	}
 	span := then.counts.Since(before.counts)
-	lateness, overflowed := span.Lateness.Quantile(0.99), span.Dropped
+	all, bound, generator := s.lateness(span)
+	lateness, overflowed := all.Quantile(0.99), span.Dropped
 	switch {
 	case span.Sent == 0 && !s.config.Present || span.Received == 0:
 		return fmt.Errorf("%d packets were sent and %d arrived", span.Sent, span.Received)
 	case float64(span.Skipped) > unsent*float64(span.Sent):
-		return fmt.Errorf("the generator could not send %d of %d packets", span.Skipped, span.Sent+span.Skipped)
-	case span.Lateness.Quantile(1) > still:
-		return fmt.Errorf("the generator stood still for %v", span.Lateness.Quantile(1))
+		return fmt.Errorf("%s could not send %d of %d packets", generator, span.Skipped, span.Sent+span.Skipped)
+	case all.Quantile(1) > still:
+		return fmt.Errorf("%s stood still for %v", generator, all.Quantile(1))
 	case float64(overflowed) > lost*float64(span.Received):
-		return fmt.Errorf("the generator had no room for %d datagrams", overflowed)
-	case lateness > late:
-		return fmt.Errorf("the generator was late by %v", lateness)
+		return fmt.Errorf("%s had no room for %d datagrams", generator, overflowed)
+	case lateness > bound:
+		return fmt.Errorf("%s was late by %v", generator, lateness)
 	case span.Broken > span.Opened/100:
 		return fmt.Errorf("%d of %d packets could not be read", span.Broken, span.Opened)
 	}
@@ -258,6 +263,16 @@ func (s *stage) judge(before, then look) error {
 		}
 	}
 	return s.config.Clocks.Check(then.counts.Least)
+}
+
+// lateness is how late we were, with what is sent, or where nothing is, as publishers are
+// on another machine, with looking what came; how late one may be at the 99th percentile,
+// and who we are.
+func (s *stage) lateness(span party.Counts) (all *report.Histogram, bound time.Duration, generator string) {
+	if s.config.Present {
+		return span.Behind, unlooked, "the generator with the subscribers"
+	}
+	return span.Lateness, late, "the generator"
 }
 
 // median gives the middle of some values, 0 if there are none.

@@ -97,13 +97,16 @@ func (s *stage) send(ctx context.Context, watch Watch) error {
 func (s *stage) sent(before, then look) error {
 	span := then.counts.Since(before.counts)
 	lateness, f := span.Lateness.Quantile(0.99), s.round.Figures
-	f[report.Sent], f[report.LateMicros], f[report.Skipped] = float64(span.Sent), micros(lateness), float64(span.Skipped)
+	f[report.Sent], f[report.Skipped] = float64(span.Sent), float64(span.Skipped)
+	f[report.LateMicros] = max(f[report.LateMicros], micros(lateness)) // of both
 	s.cost(before, then)
 	switch {
 	case float64(span.Skipped) > unsent*float64(span.Sent):
-		return fmt.Errorf("the generator could not send %d of %d packets", span.Skipped, span.Sent+span.Skipped)
+		return fmt.Errorf("the generator with the publishers could not send %d of %d packets", span.Skipped, span.Sent+span.Skipped)
+	case span.Lateness.Quantile(1) > still:
+		return fmt.Errorf("the generator with the publishers stood still for %v", span.Lateness.Quantile(1))
 	case lateness > late:
-		return fmt.Errorf("the generator was late by %v", lateness)
+		return fmt.Errorf("the generator with the publishers was late by %v", lateness)
 	}
 	return nil
 }

@@ -7,6 +7,21 @@ import (
 	"meshfocus/bench/report"
 )
 
+// TestLoad_CountsAWaitForAsLongAsItTook: sockets that nobody looked into for 30 ms of 100.
+func TestLoad_CountsAWaitForAsLongAsItTook(t *testing.T) {
+	t.Parallel()
+	const ms = int64(time.Millisecond)
+	l := &Load{counts: Counts{Behind: &report.Histogram{}}}
+	for now := ms; now <= 70*ms; now += ms {
+		l.begin(now)
+	}
+	l.begin(101 * ms)
+	behind := l.counts.Behind
+	if behind.Count() != 69+30 || behind.Quantile(0.5) > time.Duration(ms) || behind.Quantile(1) < time.Duration(29*ms) || behind.Quantile(0.85) < time.Duration(10*ms) {
+		t.Errorf("%d, %v, %v, %v", behind.Count(), behind.Quantile(0.5), behind.Quantile(0.85), behind.Quantile(1))
+	}
+}
+
 // TestLoad_LeavesOutWhatWouldComeInAHeap: of a slow source nothing does.
 func TestLoad_LeavesOutWhatWouldComeInAHeap(t *testing.T) {
 	t.Parallel()

@@ -122,7 +122,7 @@ func New(config Config) (*Load, error) {
 	l := &Load{
 		config: config, certificate: certificate, orders: make(chan func(), 16), stop: make(chan struct{}),
 		in: newInlet(), arena: make([]byte, 0, batch*longest), sealed: make([]byte, 0, longest),
-		clocks: config.Clocks, counts: Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}},
+		clocks: config.Clocks, counts: Counts{Latency: &report.Histogram{}, Lateness: &report.Histogram{}, Behind: &report.Histogram{}},
 	}
 	l.loop.Go(l.run)
 	return l, nil
@@ -221,7 +221,7 @@ func (l *Load) Counts() Counts {
 	var c Counts
 	l.do(func() {
 		c = l.counts
-		c.Latency, c.Lateness = l.counts.Latency.Clone(), l.counts.Lateness.Clone()
+		c.Latency, c.Lateness, c.Behind = l.counts.Latency.Clone(), l.counts.Lateness.Clone(), l.counts.Behind.Clone()
 		c.Expected += l.gone.Expected
 		c.Dropped += l.gone.Dropped
 		for _, e := range l.ends {
@@ -352,7 +352,7 @@ func (l *Load) run() {
 		due := l.sendDue(now)
 		l.hurry(now)
 		if now >= l.next && l.reading == len(l.ends) {
-			l.next, l.reading = now+l.round(), 0
+			l.begin(now)
 		}
 		if l.reading < len(l.ends) {
 			l.read(l.ends[l.reading], unit.Instant(now))
@@ -364,6 +364,17 @@ func (l *Load) run() {
 			sleep(rest)
 		}
 	}
+}
+
+// begin has all sockets emptied from now on.
+func (l *Load) begin(now int64) {
+	if l.next > 0 { // of the first none knows when it was due
+		l.counts.Behind.Add(time.Duration(now - l.next))
+		for rest := now - l.next - round; rest > 0; rest -= round {
+			l.counts.Behind.Add(time.Duration(rest))
+		}
+	}
+	l.next, l.reading = now+l.round(), 0
 }
 
 // hurry empties the sockets of those who are coming in.

@@ -34,6 +34,10 @@ type Counts struct {
 	// Latency is of what was looked into, Lateness of bursts: how much later than due
 	// they left, or were left out.
 	Latency, Lateness *report.Histogram
+	// Behind is how much later than due all sockets began to be emptied, and feedback to
+	// leave: a sample for each millisecond of waiting, so that one long wait counts for as
+	// long as it took.
+	Behind *report.Histogram
 	// Least is the least latency ever; below 0 the clock of publishers is ahead.
 	Least time.Duration
 }
@@ -56,6 +60,7 @@ func (c Counts) Since(earlier Counts) Counts {
 	c.SentAgain -= earlier.SentAgain
 	c.Latency = c.Latency.Since(earlier.Latency)
 	c.Lateness = c.Lateness.Since(earlier.Lateness)
+	c.Behind = c.Behind.Since(earlier.Behind)
 	return c
 }
 
