@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -88,25 +86,13 @@ func (r *Relay) Run(ctx context.Context) error {
 		err = fmt.Errorf("relay: the socket at %v is done", r.entrance.LocalAddr())
 	}
 	err = errors.Join(err, server.Close())
-	r.drain()
+	<-r.ended        // now there is no new allocation, and pion/turn closes those that there are
+	r.readers.Wait() // it waits for nobody itself
 	return err
 }
 
 // Close lets go of a Relay that will not run.
 func (r *Relay) Close() error { return r.entrance.Close() }
-
-// drain waits for the goroutines of pion/turn, which nobody else does. Since the entrance
-// is read no more there is no new allocation.
-func (r *Relay) drain() {
-	<-r.ended
-	r.mu.RLock()
-	left := slices.Collect(maps.Values(r.ports))
-	r.mu.RUnlock()
-	for _, one := range left {
-		_ = one.Close()
-	}
-	r.readers.Wait()
-}
 
 // Stats gives what it has and did.
 func (r *Relay) Stats() Stats {

@@ -58,7 +58,7 @@ func (i *Inspector) judgeTurn(a answer) Finding {
 		return Finding{Level: Broken, Found: a.words(), Cause: "the homeserver does not tell its TURN servers; " + without, Fix: "look at its log"}
 	case !a.ok() || len(i.turn.URIs) == 0:
 		return Finding{Level: Warning, Found: map[bool]string{true: "an empty answer", false: a.words()}[a.ok()], Cause: "no TURN server is configured in the homeserver; " + without,
-			Fix: "install coturn and name it; in one network, or a VPN, calls work without", Command: i.homeserver("turn")}
+			Fix: "install coturn, or start meshfocus relay, and name it; in one network, or a VPN, calls work without", Command: i.homeserver("turn")}
 	}
 	relays, encrypted, tcp := 0, false, false
 	for _, uri := range i.turn.URIs {
