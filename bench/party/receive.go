@@ -110,7 +110,11 @@ func (l *Load) takeRTP(e *End, w *wire, datagram []byte, arrived int64, now unit
 		return
 	}
 	s := e.sink(ssrc)
-	if again := s.missing.Wanted(sequence); again || e.every == 1 && feigned(ssrc, sequence, uint32(l.config.Lose*65536)) {
+	again := s.missing.Wanted(sequence)
+	if fresh := s.marks.mark(sequence); !fresh && !again {
+		return // a server that was asked twice, or got it twice itself, sends it twice
+	}
+	if again || e.every == 1 && feigned(ssrc, sequence, uint32(l.config.Lose*65536)) {
 		if again { // where there is no stream for what is sent again
 			l.arrive(e, w, datagram, at)
 			s.missing.Arrived(sequence, len(datagram), now)

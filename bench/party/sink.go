@@ -15,6 +15,7 @@ type sink struct {
 	begun    bool
 	first    int64 // numbers without wrap
 	highest  int64
+	marks    marks
 
 	receiver *feedback.Receiver
 	missing  missing
@@ -33,6 +34,37 @@ type missing interface {
 
 func newSink(ssrc uint32, missing missing) *sink {
 	return &sink{ssrc: ssrc, receiver: feedback.NewReceiver(ssrc, clock), missing: missing}
+}
+
+// recent is how many numbers marks holds, a power of two.
+const recent = 4096
+
+// marks knows which of the recent numbers have come.
+type marks struct {
+	begun   bool
+	highest uint16
+	bits    [recent / 64]uint64
+}
+
+// mark notes a number, and reports whether it comes for the first time.
+func (m *marks) mark(sequence uint16) (fresh bool) {
+	ahead := int(int16(sequence - m.highest))
+	switch {
+	case !m.begun:
+		m.begun, m.highest = true, sequence
+	case ahead > 0:
+		for range min(ahead, recent) {
+			m.highest++
+			m.bits[m.highest%recent/64] &^= 1 << (m.highest % 64)
+		}
+		m.highest = sequence
+	case ahead <= -recent:
+		return true
+	}
+	word, bit := &m.bits[sequence%recent/64], uint64(1)<<(sequence%64)
+	fresh = *word&bit == 0
+	*word |= bit
+	return fresh
 }
 
 // count takes a packet in by its number.

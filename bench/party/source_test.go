@@ -134,6 +134,21 @@ func TestSink_CountsOverTheWrap(t *testing.T) {
 	}
 }
 
+func TestMarks_KnowWhatCameBefore(t *testing.T) {
+	var m marks
+	for i, c := range []struct {
+		sequence uint16
+		fresh    bool
+	}{
+		{65530, true}, {65530, false}, {2, true}, {1, true}, {1, false}, {65530, false}, {65531, true},
+		{2 + recent, true}, {2 + recent, false}, {3, true}, {3, false}, {20_000, true}, {19_000, true}, {19_000, false}, {20_000, false},
+	} {
+		if fresh := m.mark(c.sequence); fresh != c.fresh {
+			t.Errorf("%d: %d is fresh: %v", i, c.sequence, fresh)
+		}
+	}
+}
+
 func TestFeigned_IsThePartAskedFor(t *testing.T) {
 	const part = 1311 // of 65536: 2 %
 	lost := 0
