@@ -21,8 +21,8 @@ func (e *End) addThrough(text string) error {
 		return nil
 	}
 	server, err := netip.ParseAddrPort(fields[address] + ":" + fields[port])
-	if err != nil || !server.Addr().Is4() {
-		return nil // another will do
+	if err != nil || !server.Addr().Is4() || server.Addr().IsLoopback() && !e.socket.local.Addr().IsLoopback() {
+		return nil // another will do: loopback is another machine's, perhaps
 	}
 	instead, err := e.through(server)
 	if err != nil {
