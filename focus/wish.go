@@ -30,9 +30,17 @@ func layerFor(w Wish, layers []lane.LayerState) simulcast.Layer {
 		return highest
 	}
 	chosen := highest
+	consider := func(spatial int8, width, height uint16) {
+		if spatial >= 0 && spatial < chosen.Spatial && w.filled(int(width), int(height)) {
+			chosen.Spatial = spatial
+		}
+	}
 	for _, l := range layers {
-		if l.Spatial >= 0 && l.Spatial < chosen.Spatial && w.filled(int(l.Width), int(l.Height)) {
-			chosen.Spatial = l.Spatial
+		if len(l.Sizes) == 0 {
+			consider(l.Spatial, l.Width, l.Height)
+		}
+		for inside, size := range l.Sizes {
+			consider(l.Spatial+int8(inside), size.Width, size.Height)
 		}
 	}
 	return chosen

@@ -14,6 +14,7 @@ func TestLayerFor(t *testing.T) {
 		{Stream: 2, Spatial: 1, Width: 640, Height: 360},
 	}
 	upright := []lane.LayerState{{Spatial: 0, Width: 180, Height: 320}, {Spatial: 1, Width: 720, Height: 1280}}
+	inside := []lane.LayerState{{Spatial: 0, Width: 1280, Height: 720, Sizes: []lane.Size{{Width: 320, Height: 180}, {Width: 640, Height: 360}, {Width: 1280, Height: 720}}}}
 	unknown := []lane.LayerState{{Spatial: -1}, {Spatial: 0}}
 	for _, c := range []struct {
 		name    string
@@ -32,6 +33,9 @@ func TestLayerFor(t *testing.T) {
 		{"paused wins", Wish{Width: 160, Height: 90, Paused: true}, three, -1},
 		{"an upright camera in a broad place", Wish{Width: 320, Height: 180}, upright, 0},
 		{"a broad place for more than the small one", Wish{Width: 640, Height: 360}, upright, 1},
+		{"a thumbnail, of layers in one stream", Wish{Width: 160, Height: 90}, inside, 0},
+		{"the one between, of layers in one stream", Wish{Width: 500, Height: 300}, inside, 1},
+		{"the largest, of layers in one stream", Wish{Width: 1280, Height: 720}, inside, 2},
 		{"sizes that nobody knows", Wish{Width: 160, Height: 90}, unknown, highest.Spatial},
 		{"nothing has come yet", Wish{Width: 160, Height: 90}, nil, highest.Spatial},
 		{"nonsense", Wish{Width: -1, Height: -5}, three, highest.Spatial},

@@ -117,7 +117,7 @@ func (t *Track) note(s *stream, a *arrival) {
 		t.allot(value)
 	}
 	if info.Width != 0 {
-		s.width, s.height = info.Width, info.Height
+		s.size(p, info)
 	}
 	if info.Key && info.Start && !info.Padding {
 		t.begun(s, p)

@@ -11,6 +11,7 @@ import (
 	"meshfocus/internal/unit"
 	"meshfocus/simulcast"
 	"meshfocus/simulcast/dependency"
+	"meshfocus/simulcast/vp9"
 )
 
 const (
@@ -66,6 +67,7 @@ type stream struct {
 	told    feedback.Info
 	width   uint16
 	height  uint16
+	sizes   []Size // of the spatial layers inside, replaced as a whole
 }
 
 // begun is the last key frame that began.
@@ -151,12 +153,36 @@ func (s *stream) info(source *simulcast.Source) StreamInfo {
 	return StreamInfo{Stream: s.index, Spatial: spatial, RID: s.rid, SSRC: s.ssrc, Format: s.format, Reported: s.told}
 }
 
+// size notes how large the pictures of a key frame are, those of all spatial layers inside
+// if there are several.
+func (s *stream) size(p *packet.Packet, info *simulcast.Info) {
+	s.width, s.height = info.Width, info.Height
+	var sizes []Size
+	if p.Value(packet.Descriptor) != nil && s.dependency != nil {
+		if all := s.dependency.Structure(); all != nil && all.HasSizes && all.SpatialCount > 1 {
+			for _, size := range all.Sizes[:all.SpatialCount] {
+				sizes = append(sizes, Size(size))
+			}
+		}
+	} else if info.Codec == simulcast.VP9 {
+		for _, size := range vp9.Sizes(p.Payload()) {
+			sizes = append(sizes, Size(size))
+		}
+	}
+	if len(sizes) < 2 {
+		s.sizes = nil
+		return
+	}
+	s.sizes = sizes
+	s.width, s.height = sizes[len(sizes)-1].Width, sizes[len(sizes)-1].Height
+}
+
 // state says what is known of the stream.
 func (s *stream) state(source *simulcast.Source) LayerState {
 	spatial, flowing := source.Layer(s.index)
 	state := LayerState{
 		Stream: s.index, Spatial: spatial, RID: s.rid, SSRC: s.ssrc, Codec: s.format.Codec,
-		Flowing: flowing, Width: s.width, Height: s.height,
+		Flowing: flowing, Width: s.width, Height: s.height, Sizes: s.sizes,
 		Rates: s.meter.rates, Pictures: s.meter.pictures,
 		Received: s.receiver.Stats(), Reported: s.told, LastPacket: s.last,
 	}

@@ -224,6 +224,9 @@ func (t *Track) stir() {
 	t.lane.poke(nil)
 }
 
+// Size is that of pictures, in pixels.
+type Size struct{ Width, Height uint16 }
+
 // LayerState is what is known of one stream of a track.
 type LayerState struct {
 	Stream uint8
@@ -234,8 +237,11 @@ type LayerState struct {
 	Codec   simulcast.Codec
 	// Flowing: frames of it arrive at present.
 	Flowing bool
-	// Width and Height are of pictures, in pixels; 0 while unknown.
+	// Width and Height are of pictures, in pixels; 0 while unknown. With several spatial
+	// layers inside (SVC) they are of the largest, and Sizes of all, the smallest first,
+	// which is Spatial; nil while unknown, or if there is one.
 	Width, Height uint16
+	Sizes         []Size
 	// Rates is what its temporal layers up to each arrive with, measured over
 	// the last second or so; Pictures is how many there are in a second.
 	Rates    [temporals]unit.BitRate

@@ -39,6 +39,17 @@ type Picture struct {
 	References     [MaxReferences]uint8 // how many pictures ago
 }
 
+// Sizes gives those of all spatial layers, the smallest first, from the payload of a packet
+// whose structure says them; nil from any other.
+func Sizes(payload []byte) []Size {
+	var d Descriptor
+	var s Structure
+	if d.Parse(payload) != nil || d.StructureAt == 0 || s.Parse(payload[d.StructureAt:]) != nil || !s.HasSizes {
+		return nil
+	}
+	return s.Sizes[:s.SpatialCount:s.SpatialCount]
+}
+
 // Parse reads a structure from where a descriptor says it stands. The error is
 // ErrShort.
 func (s *Structure) Parse(data []byte) error {
