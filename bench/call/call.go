@@ -131,7 +131,8 @@ func (s *stage) open(ctx context.Context) (err error) {
 		return err
 	}
 	if s.load, err = party.New(party.Config{
-		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Faithful: true, Codec: clip.Codec(c.Scenario.Codec),
+		Address: c.Address, Profile: c.Scenario.Cipher.Profile(), Layers: c.Scenario.Layers, Scalable: c.Scenario.Scalable,
+		Faithful: true, Codec: clip.Codec(c.Scenario.Codec),
 		Film: c.Film, Sound: c.Sound, Seed: c.Seed, Stall: c.Stall, Clocks: c.Clocks, Clock: c.Clock,
 	}); err != nil {
 		return err
@@ -147,7 +148,7 @@ func (s *stage) publish(ctx context.Context) error {
 	for i := range s.config.Scenario.Publishers {
 		name := fmt.Sprintf("publisher%d", i)
 		if s.config.Present {
-			s.publishers = append(s.publishers, party.Elsewhere(name, i, s.config.Scenario.Layers))
+			s.publishers = append(s.publishers, party.Elsewhere(name, i, s.config.Scenario.Layers, s.config.Scenario.Scalable))
 			continue
 		}
 		end, err := s.load.Publisher(name)

@@ -85,12 +85,20 @@ func filmed(c Config) Config {
 	return c
 }
 
+// patient waits until a forwarder that begins carefully has all layers under way.
+func patient(c Config) Config {
+	c.Warm = 3 * time.Second
+	return c
+}
+
 // TestRun_SaysWhatPeopleSee measures tiny calls of each sort.
 func TestRun_SaysWhatPeopleSee(t *testing.T) {
 	for name, c := range map[string]Config{
 		"pion, they come and go": config(scenario.Scenario{Publishers: 2, Subscribers: 2, Leave: 300 * time.Millisecond}, inside("pion")),
 		"ours, layers change":    config(scenario.Scenario{Publishers: 1, Subscribers: 2, Layers: 3, Change: 300 * time.Millisecond}, inside("ours")),
 		"ours, speakers":         config(scenario.Scenario{Publishers: 3, Subscribers: 1, Layers: 3, Speak: 600 * time.Millisecond}, inside("ours")),
+		"ours, scalable":         patient(config(scenario.Scenario{Publishers: 1, Subscribers: 3, Layers: 3, Change: time.Hour, Codec: "vp9", Scalable: true}, inside("ours"))),
+		"pion, scalable":         config(scenario.Scenario{Publishers: 2, Subscribers: 1, Layers: 3, Codec: "vp9", Scalable: true}, inside("pion")),
 		"ours, a file":           filmed(config(scenario.Scenario{Publishers: 2, Subscribers: 2}, inside("ours"))),
 		"ours, a path": config(scenario.Scenario{Publishers: 1, Subscribers: 2, Path: []scenario.Stretch{
 			{Delay: 30 * time.Millisecond, Bandwidth: 20e6, Queue: 100 * time.Millisecond, Loss: 0.02},
@@ -101,6 +109,9 @@ func TestRun_SaysWhatPeopleSee(t *testing.T) {
 			starved := machine(t, r)
 			if r.Invalid != "" && !starved {
 				t.Fatalf("it does not count: %s", r.Invalid)
+			}
+			if layer, ok := r.Has(report.Layer); c.Scenario.Change == time.Hour && !machine(t, r) && (!ok || layer < 0.9 || layer > 1.1) {
+				t.Errorf("each of three wants another of three layers, and they see layer %.2f", layer)
 			}
 			for _, m := range []report.Metric{
 				report.JoinMillis, report.FirstFrameMillis, report.P50Micros, report.P999Micros, report.RoundTrip, report.CPUMicros, report.Forwarded, report.Seconds,

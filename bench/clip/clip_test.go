@@ -2,12 +2,9 @@ package clip
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -173,25 +170,32 @@ func TestCutter_LeavesWhatDecodersTake(t *testing.T) {
 			}
 			for _, decoder := range decoders {
 				t.Run(fmt.Sprintf("%s %d", decoder, width), func(t *testing.T) {
-					// What is said besides is whether a frame was concealed.
-					told, err := exec.Command(program, "-v", "warning", "-xerror", "-threads", "1", "-c:v", decoder, "-i", file, "-f", "framemd5", "-fps_mode", "passthrough", "-").CombinedOutput()
-					sums := make(map[string]bool)
-					got := 0
-					for line := range strings.Lines(string(told)) {
-						if fields := strings.Split(line, ","); fields[0] == "0" {
-							got++
-							sums[fields[len(fields)-1]] = true
-						} else if !strings.HasPrefix(line, "#") && !strings.Contains(line, "Timestamps are unset") {
-							t.Errorf("%s", line)
-						}
-					}
-					if err != nil || got != count || len(sums) < 30 {
-						t.Errorf("%d of %d frames, %d different: %v", got, count, len(sums), err)
+					if got, sums := judged(t, program, decoder, file); got != count || sums < 30 {
+						t.Errorf("%d of %d frames, %d different", got, count, sums)
 					}
 				})
 			}
 		}
 	}
+}
+
+// judged counts the frames that a decoder of ffmpeg finds, and how many of them differ;
+// what it says besides is whether one was concealed.
+func judged(t *testing.T, program, decoder, file string) (count, different int) {
+	told, err := exec.Command(program, "-v", "warning", "-xerror", "-threads", "1", "-c:v", decoder, "-i", file, "-f", "framemd5", "-fps_mode", "passthrough", "-").CombinedOutput()
+	if err != nil {
+		t.Error(err)
+	}
+	sums := make(map[string]bool)
+	for line := range strings.Lines(string(told)) {
+		if fields := strings.Split(line, ","); fields[0] == "0" {
+			count++
+			sums[fields[len(fields)-1]] = true
+		} else if !strings.HasPrefix(line, "#") && !strings.Contains(line, "Timestamps are unset") {
+			t.Errorf("%s", line)
+		}
+	}
+	return count, len(sums)
 }
 
 // recorded writes what arrives of a publisher into a file: the clip, from its second
@@ -209,11 +213,7 @@ func recorded(t *testing.T, codec Codec, width int) (name string, count int) {
 	depacketizer := map[Codec]rtp.Depacketizer{VP8: &codecs.VP8Packet{}, VP9: &codecs.VP9Packet{}, H264: &codecs.H264Packet{}, AV1: &codecs.AV1Depacketizer{}}[codec]
 	cutter := NewCutter(codec, most, width, width*9/16)
 	kind := map[Codec]string{VP8: "VP80", VP9: "VP90", AV1: "AV01"}[codec]
-	file := slices.Concat([]byte("DKIF\x00\x00\x20\x00"+kind), binary.LittleEndian.AppendUint16(nil, uint16(width)), binary.LittleEndian.AppendUint16(nil, uint16(width*9/16)),
-		[]byte{30, 0, 0, 0, 1, 0, 0, 0}, make([]byte, 8))
-	if codec == H264 {
-		file = nil
-	}
+	wholes, times := make([][]byte, len(order)), make([]uint64, len(order))
 	for i, number := range order {
 		var whole []byte
 		if codec == AV1 {
@@ -230,15 +230,10 @@ func recorded(t *testing.T, codec Codec, width int) (name string, count int) {
 			}
 			whole = append(whole, part...)
 		}
-		if codec != H264 {
-			file = binary.LittleEndian.AppendUint32(file, uint32(len(whole)))
-			file = binary.LittleEndian.AppendUint64(file, uint64(i))
-		}
-		file = append(file, whole...)
+		wholes[i], times[i] = whole, uint64(i)
 	}
-	name = filepath.Join(t.TempDir(), "clip."+map[bool]string{true: "h264", false: "ivf"}[codec == H264])
-	if err := os.WriteFile(name, file, 0o600); err != nil {
-		t.Fatal(err)
+	if codec == H264 {
+		return kept(t, "clip.h264", slices.Concat(wholes...)), len(order)
 	}
-	return name, len(order)
+	return kept(t, "clip.ivf", reel(kind, wholes, times)), len(order)
 }

@@ -26,17 +26,21 @@ func (p Payload) Stamp(from int, at int64) {
 // Cutter cuts the frames of one picture into payloads. Each codec has its own way:
 //
 //	VP8   RFC 7741, with picture ID and TL0PICIDX, as Chromium writes them
-//	VP9   RFC 9628, non-flexible mode, one layer; key frames say what there is
+//	VP9   RFC 9628, non-flexible mode, one layer or several; key frames say what there is
 //	H264  RFC 6184, packetization mode 1: aggregated where units fit, else fragments
 //	AV1   RTP Payload Format For AV1: units without sizes, at most three in a packet
 type Cutter struct {
 	codec Codec
 	most  int // bytes of a payload
 
-	picture uint16 // of the last frame: its ID, and TL0PICIDX
+	picture uint16 // of the last frame: its ID, and TL0PICIDX where there is one layer
 	key     bool
 	width   int
 	height  int
+
+	// Of a picture in layers: its place in the group, the layer, and TL0PICIDX.
+	position, spatial int
+	base              byte
 }
 
 // NewCutter makes one for payloads of so many bytes at most, from 100 on. The size is
@@ -49,7 +53,7 @@ func NewCutter(codec Codec, most, width, height int) *Cutter {
 // gets room for a stamp nevertheless.
 func (c *Cutter) Cut(made []byte, key bool, size int) []Payload {
 	c.picture, c.key = (c.picture+1)&0x7fff, key
-	filler := max(size-len(made), StampSize+indexSize)
+	filler := max(size-len(made), StampSize+indexOf(1))
 	switch c.codec {
 	case H264:
 		return c.units(made, filler)
@@ -57,7 +61,12 @@ func (c *Cutter) Cut(made []byte, key bool, size int) []Payload {
 		return c.elements(made, filler)
 	case VP9:
 		pictures, sizes := superframe(made)
-		return c.parts(appendIndex(append(slices.Clip(pictures), make([]byte, filler)...), sizes), len(pictures), c.describe9)
+		whole := append(slices.Clip(pictures), make([]byte, filler)...)
+		rest := len(whole)
+		for _, size := range sizes {
+			rest -= size
+		}
+		return c.parts(appendSizes(whole, append(sizes, rest)), len(pictures), c.describe9)
 	}
 	return c.parts(append(slices.Clip(made), make([]byte, filler)...), len(made), c.describe8)
 }
@@ -67,8 +76,6 @@ func (c *Cutter) Cut(made []byte, key bool, size int) []Payload {
 // Without it decoders take what stands behind the last tile for another frame.
 const (
 	indexMarker = 0xd8
-	// indexSize is that of one frame.
-	indexSize = 6
 	// most frames of a superframe.
 	mostFrames = 8
 )
@@ -99,16 +106,18 @@ func superframe(made []byte) (pictures []byte, sizes []int) {
 	return made[:begin], sizes
 }
 
-// appendIndex says where frames end: those of these sizes, and one that is the rest.
-func appendIndex(whole []byte, sizes []int) []byte {
-	marker, last := byte(indexMarker|len(sizes)), len(whole)
+// appendSizes writes an index that says how large the frames before it are.
+func appendSizes(whole []byte, sizes []int) []byte {
+	marker := byte(indexMarker | (len(sizes) - 1))
 	whole = append(whole, marker)
 	for _, size := range sizes {
 		whole = binary.LittleEndian.AppendUint32(whole, uint32(size))
-		last -= size
 	}
-	return append(binary.LittleEndian.AppendUint32(whole, uint32(last)), marker)
+	return append(whole, marker)
 }
+
+// indexOf is the size of an index of so many frames.
+func indexOf(frames int) int { return 2 + 4*frames }
 
 // beforeIndex gives a packet without an index of ours that it may end with.
 func beforeIndex(packet []byte) []byte {
@@ -145,6 +154,12 @@ func (c *Cutter) describe8(dst []byte, first, _ bool) []byte {
 	}.Append(dst)
 }
 
+// The bits that VP9's descriptor begins with: I, P, L, B, E, V and Z.
+const (
+	hasPictureID, predicted, hasLayer, frameBegins = 0x80, 0x40, 0x20, 0x08
+	frameEnds, hasStructure, unneededAbove         = 0x04, 0x02, 0x01
+)
+
 // describe9 writes VP9's descriptor (RFC 9628 section 4.2): of one spatial and one
 // temporal layer, in which each picture refers to the one before.
 //
@@ -159,22 +174,21 @@ func (c *Cutter) describe8(dst []byte, first, _ bool) []byte {
 //	| TID |U| R |---|  with one reference
 //	|    P_DIFF     |  to the one before
 func (c *Cutter) describe9(dst []byte, first, last bool) []byte {
-	const pictureID, predicted, layered, begins, ends, structure, unneeded = 0x80, 0x40, 0x20, 0x08, 0x04, 0x02, 0x01
-	flags := byte(pictureID | layered | unneeded)
+	flags := byte(hasPictureID | hasLayer | unneededAbove)
 	if !c.key {
 		flags |= predicted
 	}
 	if first {
-		flags |= begins
+		flags |= frameBegins
 	}
 	if last {
-		flags |= ends
+		flags |= frameEnds
 	}
 	if c.key && first {
-		flags |= structure
+		flags |= hasStructure
 	}
 	dst = append(dst, flags, 0x80|byte(c.picture>>8), byte(c.picture), 0, byte(c.picture))
-	if flags&structure == 0 {
+	if flags&hasStructure == 0 {
 		return dst
 	}
 	dst = binary.BigEndian.AppendUint16(append(dst, 0x18), uint16(c.width))

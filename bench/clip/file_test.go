@@ -222,7 +222,7 @@ func FuzzSuperframe(f *testing.F) {
 				t.Fatalf("% x: sizes %v of %d bytes", made, sizes, len(pictures))
 			}
 		}
-		again, same := superframe(appendIndex(slices.Clone(pictures), sizes))
+		again, same := superframe(appendSizes(slices.Clone(pictures), append(slices.Clone(sizes), left)))
 		if !bytes.Equal(again, pictures) || !slices.Equal(same, sizes) {
 			t.Errorf("% x: %v became % x: %v", pictures, sizes, again, same)
 		}

@@ -2,7 +2,7 @@
 # Makes the clips again: of each codec and size a key frame and 29 that follow it, of a
 # moving test picture, as small as can be; with H.264 32, so that the numbers of frames,
 # which have four bits, go on where the clip begins again. Whatever counts or adapts from
-# frame to frame is off. Needs ffmpeg with libvpx, libx264 and libaom.
+# frame to frame is off. Needs ffmpeg with libvpx, libx264 and libaom, and Chromium.
 set -eu
 cd "$(dirname "$0")"
 for size in 320x180 640x360 1280x720; do
@@ -19,3 +19,7 @@ for size in 320x180 640x360 1280x720; do
   make "av1-$size.ivf" 30 -c:v libaom-av1 -usage realtime -cpu-used 5 -crf 63 -b:v 0 -lag-in-frames 0 \
     -aom-params frame-parallel=1:enable-order-hint=0:enable-cdef=0
 done
+
+# The layers of one stream are an encoder's of WebRTC: Chromium, which says them on its console.
+chromium --headless --no-sandbox --disable-gpu --user-data-dir="$(mktemp -d)" --enable-logging=stderr "file://$PWD/layers.html" 2>&1 >/dev/null |
+  sed -n 's/.*"LAYERS \([^ ]*\) LAYERS".*/\1/p;/LAYERS-END/q' | base64 -d >vp9-layers.ivf

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ type End struct {
 
 	// elsewhere is how many layers one sends who is on another machine, 0 of those here.
 	elsewhere int
+	scalable  bool // the layers of a publisher are all in one stream
 
 	load   *Load
 	socket *socket
@@ -128,9 +130,12 @@ func (e *End) intend(direction Direction, pictures int) {
 		}
 		return
 	}
-	chance := e.chance()
-	for layer := range max(e.load.config.Layers, 1) {
-		s := newSource(chance.Uint32(), layer, e.load.config.Layers)
+	chance, streams := e.chance(), max(e.load.config.Layers, 1)
+	if e.scalable = e.load.config.Scalable; e.scalable {
+		streams = 1
+	}
+	for layer := range streams {
+		s := newSource(chance.Uint32(), layer, streams)
 		if faithful {
 			s.film = newFilm(e.Number, e.load.config, s.width, s.height)
 		}
@@ -159,16 +164,23 @@ func (e *End) chance() *rand.Rand {
 	return rand.New(rand.NewPCG(seed, name.Sum64()))
 }
 
-// Elsewhere gives a faithful publisher of so many layers who is on another machine: what
-// subscribers have to know of it, and without a connection.
-func Elsewhere(name string, number, layers int) *End {
-	return &End{Name: name, Number: number, elsewhere: max(layers, 1)}
+// Elsewhere gives a faithful publisher of so many layers, scalable or in streams of their
+// own, who is on another machine: what subscribers have to know of it, and without a
+// connection.
+func Elsewhere(name string, number, layers int, scalable bool) *End {
+	return &End{Name: name, Number: number, elsewhere: max(layers, 1), scalable: scalable}
 }
+
+// Scalable reports whether the layers of a publisher are all in one stream.
+func (e *End) Scalable() bool { return e.scalable }
 
 // Layers says how many encodings a publisher sends, 0 of a subscriber.
 func (e *End) Layers() (count int) {
 	if e.elsewhere > 0 {
 		return e.elsewhere
+	}
+	if e.scalable {
+		return e.load.config.Layers
 	}
 	for _, s := range e.sources {
 		if s.sound == nil {
@@ -187,7 +199,9 @@ func (e *End) LayerOf(publisher *End) int {
 }
 
 // Speaks reports whether a publisher sends a sound as well.
-func (e *End) Speaks() bool { return e.elsewhere > 0 || e.Layers() < len(e.sources) }
+func (e *End) Speaks() bool {
+	return e.elsewhere > 0 || slices.ContainsFunc(e.sources, func(s *source) bool { return s.sound != nil })
+}
 
 // VoiceID is what a publisher calls its sound.
 func (e *End) VoiceID() string { return e.Name + "-voice" }

@@ -25,6 +25,7 @@ type film struct {
 	from   int        // number of the publisher
 	file   *clip.Film // nil: ours
 	frames [][]byte   // of ours
+	layers [][][]byte // of ours, if it is in layers
 	mean   float64    // bytes of a frame
 	random *rand.Rand
 	next   int // of frames
@@ -38,6 +39,9 @@ type film struct {
 func newFilm(from int, config Config, width, height uint16) *film {
 	if file := config.Film; file != nil {
 		return &film{from: from, file: file, cutter: clip.NewCutter(file.Codec, PayloadSize, file.Width, file.Height)}
+	}
+	if config.Scalable {
+		return &film{from: from, layers: clip.Layered(), cutter: clip.NewCutter(clip.VP9, PayloadSize, int(width), int(height))}
 	}
 	return &film{
 		from: from, frames: clip.Frames(config.Codec, int(width)), cutter: clip.NewCutter(config.Codec, PayloadSize, int(width), int(height)),
@@ -72,16 +76,22 @@ func (f *film) capture(now int64, key bool) (packets int) {
 		f.left = f.cutter.Cut(made.Data, made.Key, 0)
 		return len(f.left)
 	}
-	size := f.mean * (1 + uneven*(2*f.random.Float64()-1))
 	if key {
-		f.next, size = 0, size*keyTimes
+		f.next = 0
 	}
-	made := f.frames[f.next]
-	f.next++
-	if f.next == len(f.frames) {
+	at := f.next
+	if f.next++; f.next == max(len(f.frames), len(f.layers)) {
 		f.next = 1 // another key frame comes when it is asked for
 	}
-	f.left = f.cutter.Cut(made, key, int(size))
+	if f.layers != nil {
+		f.left = f.cutter.CutLayers(f.layers[at], key)
+		return len(f.left)
+	}
+	size := f.mean * (1 + uneven*(2*f.random.Float64()-1))
+	if key {
+		size *= keyTimes
+	}
+	f.left = f.cutter.Cut(f.frames[at], key, int(size))
 	return len(f.left)
 }
 

@@ -61,6 +61,9 @@ type Config struct {
 	Faithful bool
 	// Codec is that of faithful pictures, "" VP8. Others send VP8 alone.
 	Codec clip.Codec
+	// Scalable faithful publishers send Layers in one stream, each predicted from the one
+	// below it, which are three then and of VP9 (clip.Layered).
+	Scalable bool
 	// Film and Sound are what faithful publishers send instead of ours, all of them
 	// the same; nil is ours. A Film is of Codec, and goes with one layer.
 	Film  *clip.Film
@@ -114,6 +117,9 @@ func New(config Config) (*Load, error) {
 	}
 	if film := config.Film; film != nil && (film.Codec != config.Codec || config.Layers > 1) {
 		return nil, fmt.Errorf("%w: a film of %s, for %d layers of %s", ErrCodec, film.Codec, max(config.Layers, 1), config.Codec)
+	}
+	if config.Scalable && (config.Codec != clip.VP9 || config.Layers != clip.Layers || config.Film != nil) {
+		return nil, fmt.Errorf("%w: %d scalable layers of %s; there are %d of %s", ErrCodec, config.Layers, config.Codec, clip.Layers, clip.VP9)
 	}
 	certificate, err := link.NewCertificate()
 	if err != nil {

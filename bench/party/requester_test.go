@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"meshfocus/bench/playout"
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/packet"
 	"meshfocus/internal/unit"
@@ -65,8 +66,8 @@ func TestRequester_ForgetsWhatIsOfNoUse(t *testing.T) {
 // TestEnd_AsksForNothingBeforeWhatItShows, if it is faithful; others ask for no more than
 // a path can bear.
 func TestEnd_AsksForNothingBeforeWhatItShows(t *testing.T) {
-	e, now := &End{view: &view{inspect: func(_ []byte, _ bool, info *simulcast.Info) error {
-		*info = simulcast.Info{Start: true, End: true, Key: true, Width: 320, Height: 180}
+	e, now := &End{view: &view{inspect: func(_ []byte, _ bool, p *playout.Packet) error {
+		p.Info = simulcast.Info{Start: true, End: true, Key: true, Width: 320, Height: 180}
 		return nil
 	}}}, unit.Instant(time.Hour)
 	missing := e.sink(1).missing

@@ -9,7 +9,6 @@ import (
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/packet"
 	"meshfocus/internal/unit"
-	"meshfocus/simulcast"
 	"meshfocus/simulcast/av1"
 	"meshfocus/simulcast/h264"
 	"meshfocus/simulcast/vp8"
@@ -151,26 +150,48 @@ func (v *view) sound(ssrc uint32) *speaker {
 }
 
 // inspect reads what the payload of a packet says of its place in the stream.
-type inspect func(payload []byte, marker bool, info *simulcast.Info) error
+type inspect func(payload []byte, marker bool, p *playout.Packet) error
 
 // inspects gives that of a codec.
 func inspects(codec clip.Codec) inspect {
 	switch codec {
 	case clip.VP9:
-		return func(payload []byte, _ bool, info *simulcast.Info) error { return vp9.Inspect(payload, info) }
+		return inspectLayers
 	case clip.H264:
-		return h264.Inspect
+		return func(payload []byte, marker bool, p *playout.Packet) error {
+			return h264.Inspect(payload, marker, &p.Info)
+		}
 	case clip.AV1:
-		return av1.Inspect
+		return func(payload []byte, marker bool, p *playout.Packet) error {
+			return av1.Inspect(payload, marker, &p.Info)
+		}
 	}
-	return vp8.Inspect
+	return func(payload []byte, marker bool, p *playout.Packet) error {
+		return vp8.Inspect(payload, marker, &p.Info)
+	}
+}
+
+// inspectLayers reads VP9, which may be in spatial layers. Start and End are of a frame of one
+// there; a picture begins with what needs no other layer of it, and ends with the
+// marker (RFC 9628 section 4.1).
+func inspectLayers(payload []byte, marker bool, p *playout.Packet) error {
+	if err := vp9.Inspect(payload, &p.Info); err != nil || p.Info.Padding {
+		return err
+	}
+	p.Info.Start, p.Info.End = p.Info.Start && !p.Info.InterPredicted, marker
+	if p.Info.Key {
+		for _, size := range vp9.Sizes(payload) {
+			p.Sizes = append(p.Sizes, playout.Size(size))
+		}
+	}
+	return nil
 }
 
 // put takes the payload of a packet in. What is not of its codec is a hole. Nothing before
 // what can be decoded is asked for any more.
 func (e *End) put(s *screen, header packet.Header, payload []byte, sequence uint16, arrived unit.Instant) {
 	p := playout.Packet{Sequence: sequence, Timestamp: header.Timestamp, At: arrived}
-	if s.inspect(payload, header.Marker, &p.Info) != nil {
+	if s.inspect(payload, header.Marker, &p) != nil {
 		return
 	}
 	s.stamp = header.Timestamp

@@ -10,8 +10,12 @@ type Packet struct {
 	Sequence  uint16
 	Timestamp uint32
 	At        unit.Instant
-	// Info has Start, End, Key, Padding and, of key frames, the size.
+	// Info has Start and End of a picture with all of its layers, Key, Padding and, of key
+	// frames, the size; in layers also Spatial, Temporal, Independent and InterPredicted.
 	Info simulcast.Info
+	// Sizes are those of all spatial layers, the smallest first, where a key frame says
+	// them.
+	Sizes []Size
 }
 
 // Frame is one that can be decoded.
@@ -19,7 +23,7 @@ type Frame struct {
 	Timestamp     uint32
 	Packets       int
 	Key           bool
-	Width, Height uint16 // of the last key frame
+	Width, Height uint16 // of the last key frame, of the highest layer that can be seen
 	Next          uint16 // the sequence number behind its last packet
 }
 
@@ -34,9 +38,10 @@ type frames struct {
 	highest int64 // number that came, without wrap
 	// going: everything before next was decoded; what is not can be only from a key
 	// frame on.
-	going         bool
-	next          int64
-	width, height uint16
+	going  bool
+	next   int64
+	layers layers
+	parts  []Packet // of the frame that is being decoded
 	// skipped is how often a key frame made what was missing before it needless.
 	skipped uint64
 }
@@ -108,7 +113,9 @@ func (f *frames) follow(dst []Frame) []Frame {
 		if !whole {
 			return dst
 		}
-		dst = append(dst, f.decode(f.next, end))
+		if frame, ok := f.decode(f.next, end); ok {
+			dst = append(dst, frame)
+		}
 		f.next = end
 	}
 	return dst
@@ -148,15 +155,15 @@ func (f *frames) begin(number int64) (first int64, ok bool) {
 	}
 }
 
-func (f *frames) decode(first, end int64) Frame {
-	info := f.at(first).packet.Info
-	if info.Key && info.Width > 0 {
-		f.width, f.height = info.Width, info.Height
-	}
-	frame := Frame{Timestamp: f.at(first).packet.Timestamp, Key: info.Key, Width: f.width, Height: f.height, Next: uint16(end)}
+// decode gives the frame of these packets; false if nothing of it can be seen.
+func (f *frames) decode(first, end int64) (Frame, bool) {
+	f.parts = f.parts[:0]
 	for n := first; n < end; n++ {
-		frame.Packets++
-		f.slots[n%held].there = false
+		s := f.at(n)
+		f.parts = append(f.parts, s.packet)
+		s.there = false
 	}
-	return frame
+	begun := &f.parts[0]
+	size, ok := f.layers.show(f.parts)
+	return Frame{Timestamp: begun.Timestamp, Packets: len(f.parts), Next: uint16(end), Key: begun.Info.Key, Width: size.Width, Height: size.Height}, ok
 }

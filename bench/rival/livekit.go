@@ -80,9 +80,10 @@ const (
 	trickleCandidate, trickleTarget                = 1, 2
 	trackID, trackName, trackType                  = 1, 2, 3
 	trackWidth, trackHeight, trackSource           = 4, 5, 8
-	trackLayer                                     = 9
+	trackLayer, trackCodec                         = 9, 10
 	publishedName, publishedTrack, publishedID     = 1, 2, 1
 	layerQuality, layerWidth, layerHeight          = 1, 2, 3
+	codecName, codecTrack, codecMode, oneStream    = 1, 2, 5, 2
 	joinVersion                                    = 4
 	settingsTrack, settingsQuality                 = 1, 4
 	typeVideo, sourceCamera, sourceMicrophone      = 1, 1, 2
@@ -107,6 +108,10 @@ func (k *liveKit) Publish(ctx context.Context, end *party.End) error {
 		layer := appendVarint(nil, layerQuality, uint64(quality))
 		layer = appendVarint(layer, layerWidth, uint64(1280>>(2-quality)))
 		track = appendBytes(track, trackLayer, appendVarint(layer, layerHeight, uint64(720>>(2-quality))))
+	}
+	if end.Scalable() { // else it waits for streams of their own
+		codec := appendBytes(appendBytes(nil, codecName, "vp9"), codecTrack, end.TrackID())
+		track = appendBytes(track, trackCodec, appendVarint(codec, codecMode, oneStream))
 	}
 	s.say(requestTrack, track)
 	offer, err := end.Offer(ctx)

@@ -33,7 +33,7 @@ var (
 		Cost:     {"burst", "cipher", "tick", "lanes", "layers", "lose"},
 		Capacity: {"burst", "cipher", "tick", "lanes", "layers", "lose", "sample"},
 		Memory:   {"burst", "cipher", "tick", "lanes", "layers", "lose"},
-		Call:     {"codec", "source", "sound", "cipher", "lanes", "layers", "leave", "change", "speak", "path"},
+		Call:     {"codec", "source", "sound", "cipher", "lanes", "layers", "scalable", "leave", "change", "speak", "path"},
 		Mesh:     {"leave", "delay"},
 		Messages: {"delay"}, Storm: {"delay"}, Relay: {"burst"},
 	}
@@ -163,6 +163,8 @@ func (s Scenario) check(file string, at map[string]*token.Position) error {
 		return fail("speak", "it takes two publishers and three layers, and goes with neither change nor leave")
 	case s.Source != "" && s.Codec != "":
 		return fail("codec", "it is that of the file which source names")
+	case s.Scalable && (s.Codec != "vp9" || s.Layers != 3):
+		return fail("scalable", "it is three layers of vp9, not %d of %q", s.Layers, s.Codec)
 	case s.Source != "" && s.Layers > 1:
 		return fail("source", "a file is one layer, not %d", s.Layers)
 	case s.Codec != "" && !slices.Contains(codecs, s.Codec):

@@ -71,6 +71,8 @@ type Scenario struct {
 	// Layers is how many encodings each publisher sends, each at half the rate of
 	// the next, the last at Rate; subscribers are spread over them. 0 is one.
 	Layers int `yaml:"layers"`
+	// Scalable publishers of a Call send their layers in one stream (SVC), three of VP9.
+	Scalable bool `yaml:"scalable"`
 	// Lose is the part of what arrives that subscribers ask for again.
 	Lose float64 `yaml:"lose"`
 
