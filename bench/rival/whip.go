@@ -190,6 +190,8 @@ func refusal(response *http.Response, body string) (hope, error) {
 		return soon, fmt.Errorf("%s: there is no such stream", response.Status)
 	case code == http.StatusNotAcceptable:
 		return never, fmt.Errorf("%s: it wants to make offers itself, which is not done here", response.Status)
+	case code == http.StatusBadRequest: // MediaMTX says so of a stream whose publisher is about to be another
+		return soon, fmt.Errorf("%s: %s", response.Status, brief(body))
 	case code >= 500 || code == http.StatusConflict || code == http.StatusTooManyRequests:
 		return later, fmt.Errorf("%s: %s", response.Status, brief(body))
 	case code != http.StatusCreated && code != http.StatusOK:
