@@ -30,6 +30,7 @@ type Order struct {
 	Subscribers int                `json:"subscribers"`
 	Codec       string             `json:"codec,omitempty"`
 	Layers      int                `json:"layers,omitempty"`
+	Scalable    bool               `json:"scalable,omitempty"`
 	Leave       time.Duration      `json:"leave_ns,omitempty"`
 	Change      time.Duration      `json:"change_ns,omitempty"`
 	Speak       time.Duration      `json:"speak_ns,omitempty"`
@@ -94,6 +95,8 @@ func (o Order) check(most int) error {
 		return fail("%v to warm up and %v to measure are more than %v and %v, or nothing", o.Warm, o.Measure, mostWarm, mostMeasure)
 	case o.Layers < 0 || o.Layers > mostLayers:
 		return fail("%d layers are not up to %d", o.Layers, mostLayers)
+	case o.Scalable && (o.Layers != mostLayers || o.Codec != "vp9"):
+		return fail("layers in one stream are %d of vp9, not %d of %q", mostLayers, o.Layers, o.Codec)
 	case rare(o.Leave) || rare(o.Change) || rare(o.Speak):
 		return fail("they leave, change or speak every %v, %v and %v: that is nothing from %v to %v", o.Leave, o.Change, o.Speak, often, mostMeasure)
 	case len(o.Path) > mostStretches || len(o.Path) > 0 && o.Path[len(o.Path)-1].From > mostMeasure:
@@ -118,7 +121,7 @@ func orderOf(c call.Config, reach rival.Reach, first offset.Reading) Order {
 	s := c.Scenario
 	return Order{
 		Reach: reach, Scenario: s.Name, Publishers: s.Publishers, Subscribers: s.Subscribers, Codec: s.Codec, Cipher: s.Cipher, Path: s.Path,
-		Layers: s.Layers, Leave: s.Leave, Change: s.Change, Speak: s.Speak,
+		Layers: s.Layers, Scalable: s.Scalable, Leave: s.Leave, Change: s.Change, Speak: s.Speak,
 		Warm: c.Warm, Measure: c.Measure, Seed: c.Seed, First: first,
 	}
 }
@@ -128,7 +131,7 @@ func (o Order) config() call.Config {
 	return call.Config{
 		Scenario: scenario.Scenario{
 			Name: o.Scenario, Kind: scenario.Call, Publishers: o.Publishers, Subscribers: o.Subscribers, Codec: o.Codec, Cipher: o.Cipher, Path: o.Path, Lanes: 1,
-			Layers: o.Layers, Leave: o.Leave, Change: o.Change, Speak: o.Speak,
+			Layers: o.Layers, Scalable: o.Scalable, Leave: o.Leave, Change: o.Change, Speak: o.Speak,
 		},
 		Rival: o.Reach, Warm: o.Warm, Measure: o.Measure, Seed: o.Seed, Present: true,
 	}

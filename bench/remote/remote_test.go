@@ -360,6 +360,7 @@ func TestServer_RefusesWhatItCannotDo(t *testing.T) {
 		"1ns to warm up":       order(func(o *Order) { o.Warm, o.Measure = 1, 0 }),
 		"first reading":        order(func(o *Order) { o.First.Bound = -1 }),
 		"4 layers":             order(func(o *Order) { o.Layers = 4 }),
+		"layers in one stream": order(func(o *Order) { o.Layers, o.Scalable = 3, true }),
 		"change or speak":      order(func(o *Order) { o.Change = time.Millisecond }),
 		"every 1h0m0s":         order(func(o *Order) { o.Leave = time.Hour }),
 		"0s and -1s":           order(func(o *Order) { o.Speak = -time.Second }),
