@@ -134,6 +134,10 @@ func tiny(r rival.Rival) call.Config {
 	}
 }
 
+// least is what such a path takes, in ms, as a histogram may tell it, which knows values
+// to 3 % (report.Histogram).
+const least = 150 * (1 - 1./32)
+
 // spoiled reports whether a round does not count for a reason that a busy machine gives.
 func spoiled(t *testing.T, r report.Round) bool {
 	if strings.HasPrefix(r.Invalid, "the generator") {
@@ -172,7 +176,7 @@ func TestMachine_CorrectsAClockThatIsWrong(t *testing.T) {
 	a, b := one.Figures[report.P50Micros]/1000, two.Figures[report.P50Micros]/1000
 	t.Logf("p50 %.2f ms on one clock, %.2f on two that are apart by %.3f ± %.3f", a, b, apart, bound)
 	const noise = 100 // what a busy machine may add to one of the two, ms
-	if b < 150-bound || b > a+bound+noise || a > b+bound+noise || a < 150 {
+	if b < least-bound || b > a+bound+noise || a > b+bound+noise || a < least {
 		t.Errorf("p50 is %.2f ms on one clock, %.2f on two, known to %.2f", a, b, bound)
 	}
 }
@@ -239,7 +243,7 @@ func TestMachine_SeesWhatIsSeenHere(t *testing.T) {
 			near(report.Layer, 1)
 			drifted := wrong.Gain * float64(time.Now().UnixNano()-wrong.Since) / 1e6
 			p50, apart, bound := two.Figures[report.P50Micros]/1000, two.Figures[report.ClockOffsetMillis], two.Figures[report.ClockBoundMillis]
-			if p50 < 150-bound || apart < -3000-bound || apart > -3000+drifted+bound {
+			if p50 < least-bound || apart < -3000-bound || apart > -3000+drifted+bound {
 				t.Errorf("a path of 150 ms takes %v ms, clocks are apart by %v ± %v ms, and have drifted by %v", p50, apart, bound, drifted)
 			}
 			t.Logf("here %v\nthere %v", one.Figures, two.Figures)
