@@ -133,6 +133,7 @@ func TestWHIP_SaysWhatIsWrong(t *testing.T) {
 		{answer(401, "text/plain", "", false), "401 Unauthorized: the token (--bearer) is refused", true},
 		{answer(403, "text/plain", "", false), "403 Forbidden: the token", true},
 		{answer(404, "text/plain", "", false), "404 Not Found: there is no such stream", true},
+		{answer(400, "text/plain", "no", false), "400 Bad Request: no", true},
 		{answer(405, "text/plain", "no POST\nhere", false), "405 Method Not Allowed: no POST here", true},
 		{answer(406, "application/sdp", "v=0", true), "wants to make offers itself", true},
 		{answer(200, "text/html", "<html>", true), "not SDP but text/html: <html>", true},
@@ -165,8 +166,12 @@ func TestWHIP_SaysWhatIsWrong(t *testing.T) {
 func TestWHIP_WaitsForAStream(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) < 3 {
+		switch asked.Add(1) {
+		case 1:
 			http.Error(w, "not yet", http.StatusNotFound)
+			return
+		case 2:
+			http.Error(w, "the publisher is about to be another", http.StatusBadRequest)
 			return
 		}
 		w.Header().Set("Location", "b")
