@@ -58,7 +58,7 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	of := func(s scenario.Scenario) []rival.Rival { return c.rivalsOf(s, versions) }
-	told := turns.Config{Rounds: c.Rounds, Spare: c.Spare, Now: c.Now, Took: c.Took}
+	told := turns.Config{Rounds: c.Rounds, Spare: c.Spare, Sure: report.Sure, Now: c.Now, Took: c.Took}
 	return turns.Take(ctx, told, c.Scenarios, of, func(s scenario.Scenario, r rival.Rival, number int) report.Round {
 		round := c.play(ctx, s, r, number)
 		round.At, round.Version = time.Now().UTC().Format(time.RFC3339), versions[r.Name()]

@@ -146,6 +146,31 @@ func TestTarget_IsSureWhereTheIntervalIs(t *testing.T) {
 	}
 }
 
+func TestSure_AsksWhatTheScenarioTells(t *testing.T) {
+	slow := func(ours ...float64) (rounds []Round) {
+		for i, micros := range ours {
+			for name, cpu := range map[string]float64{Ours: micros, "livekit": 20} {
+				rounds = append(rounds, Round{Scenario: "slow", Rival: name, Number: i + 1, Figures: Figures{CPUMicros: cpu}})
+			}
+		}
+		return rounds
+	}
+	for _, c := range []struct {
+		name   string
+		rounds []Round
+		want   bool
+	}{
+		{"all within the goal", slow(8, 8.1, 8.2), true},
+		{"across a bound", slow(8, 9.5, 8.2), false},
+		{"two rounds", slow(8, 8), false},
+		{"a scenario of which nothing is asked", []Round{{Scenario: "smoke", Rival: Ours, Number: 1, Figures: Figures{CPUMicros: 1}}}, true},
+	} {
+		if got := Sure(c.rounds); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
 func TestTargets_AreBoundedTheRightWayRound(t *testing.T) {
 	for _, target := range Targets() {
 		if target.More != (target.Goal > target.Least) && target.Goal != target.Least {

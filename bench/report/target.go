@@ -56,6 +56,17 @@ func (t Target) Sure(e Estimate) bool {
 	return e.Rounds >= LeastRounds && one(t.Goal) && one(t.Least)
 }
 
+// Sure reports whether rounds of one scenario tell all that is to be reached in it: those
+// of other scenarios, and ratios between two, are not asked of them.
+func Sure(rounds []Round) bool {
+	for _, t := range Targets() {
+		if e, verdict := t.Judge(rounds); verdict != Unmeasured && !t.Sure(e) {
+			return false
+		}
+	}
+	return true
+}
+
 // Word is a verdict as it is shown: with a doubt where it is not sure.
 func (t Target) Word(e Estimate, v Verdict) string {
 	if v == Unmeasured || t.Sure(e) {

@@ -14,8 +14,11 @@ type Config struct {
 	// Rounds are those of each target in each scenario.
 	Rounds int
 	// Spare are as many turns more of a scenario at most, as long as there are fewer than
-	// Rounds turns in which the rounds of all targets count: ratios are taken of those.
+	// Rounds turns in which the rounds of all targets count, as ratios are taken of those,
+	// or Sure says no.
 	Spare int
+	// Sure reports whether the rounds of a scenario tell what is asked of it; nil is yes.
+	Sure func(rounds []report.Round) bool
 	// Now is told what is about to be measured, when so many of all rounds are done;
 	// Took is given every round.
 	Now  func(done, all int, what string)
@@ -37,7 +40,9 @@ func Take[T Target](ctx context.Context, c Config, scenarios []scenario.Scenario
 	}
 	for _, s := range scenarios {
 		targets, whole := of(s), 0
-		for number := 1; number <= c.Rounds || number <= c.Rounds+c.Spare && whole < c.Rounds; number++ {
+		var rounds []report.Round
+		again := func() bool { return whole < c.Rounds || c.Sure != nil && !c.Sure(rounds) }
+		for number := 1; number <= c.Rounds || number <= c.Rounds+c.Spare && again(); number++ {
 			if number > c.Rounds {
 				all += len(targets)
 			}
@@ -54,6 +59,7 @@ func Take[T Target](ctx context.Context, c Config, scenarios []scenario.Scenario
 					return err
 				}
 				counts = counts && round.Invalid == ""
+				rounds = append(rounds, round)
 			}
 			if counts {
 				whole++

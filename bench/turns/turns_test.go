@@ -46,6 +46,11 @@ func record(t *testing.T, c Config, invalid ...string) string {
 	return strings.Join(played, " ")
 }
 
+// from is sure of a scenario when it has seen so many turns of it.
+func from(turns int) func([]report.Round) bool {
+	return func(rounds []report.Round) bool { return rounds[len(rounds)-1].Number >= turns }
+}
+
 func TestTake(t *testing.T) {
 	for _, c := range []struct {
 		says    string
@@ -58,6 +63,8 @@ func TestTake(t *testing.T) {
 		{"a whole turn again", Config{Rounds: 1, Spare: 2}, []string{"xb1"}, "xa1 xb1 xa2 xb2 ya1"},
 		{"not more often than it may", Config{Rounds: 1, Spare: 2}, []string{"ya1", "ya2", "ya3"}, "xa1 xb1 ya1 ya2 ya3"},
 		{"until there are enough whole ones", Config{Rounds: 2, Spare: 3}, []string{"xa1", "xb2"}, "xa1 xb1 xa2 xb2 xa3 xb3 xa4 xb4 ya1 ya2"},
+		{"until it is sure", Config{Rounds: 1, Spare: 3, Sure: from(2)}, nil, "xa1 xb1 xa2 xb2 ya1 ya2"},
+		{"never sure", Config{Rounds: 1, Spare: 1, Sure: from(9)}, nil, "xa1 xb1 xa2 xb2 ya1 ya2"},
 	} {
 		if got := record(t, c.config, c.invalid...); got != c.want {
 			t.Errorf("%s: %s, want %s", c.says, got, c.want)

@@ -68,7 +68,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.rivals, "targets", "", "what to measure, with commas; servers that forward: "+forwarders+"; homeservers: "+homeservers+"; relays: "+relays)
 	_ = c.RegisterFlagCompletionFunc("targets", completeTargets) // of a flag that there is
 	flags.IntVar(&q.rounds, "rounds", 5, "rounds of each target in each scenario")
-	flags.IntVar(&q.spare, "spare", 0, "turns more of a scenario at most, where rounds do not count")
+	flags.IntVar(&q.spare, "spare", 0, "turns more of a scenario at most, where rounds do not count or a verdict is unsure")
 	flags.DurationVar(&q.warm, "warm", 2*time.Second, "how long a round gets used to its rate")
 	flags.DurationVar(&q.measure, "measure", 5*time.Second, "how long a round is measured")
 	flags.Uint64Var(&q.seed, "seed", 1, "what chance begins with in the first round, alike for all targets; each further round has the next")
