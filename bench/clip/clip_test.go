@@ -57,6 +57,17 @@ func TestStamp_IsReadAgain(t *testing.T) {
 	if _, _, ok := ReadStamp(make([]byte, 100)); ok {
 		t.Error("a stamp where none is")
 	}
+	// A server that cuts frames anew may cut one in two: what is left stands behind a header.
+	packet := make([]byte, StampSize)
+	Stamp(packet, 3, 1<<60)
+	for left := range StampSize {
+		for header := range 256 {
+			begun := append(bytes.Repeat([]byte{byte(header)}, 12), packet[StampSize-left:]...)
+			if from, at, ok := ReadStamp(begun); ok && (from != 3 || at != 1<<60) {
+				t.Errorf("of %d bytes behind %02x it reads %d of %d", left, header, at, from)
+			}
+		}
+	}
 }
 
 func TestOpus_LastsTwentyMilliseconds(t *testing.T) {

@@ -174,26 +174,28 @@ const (
 //	| TID |U| R |---|  with one reference
 //	|    P_DIFF     |  to the one before
 func (c *Cutter) describe9(dst []byte, first, last bool) []byte {
-	flags := byte(hasPictureID | hasLayer | unneededAbove)
-	if !c.key {
-		flags |= predicted
-	}
-	if first {
-		flags |= frameBegins
-	}
-	if last {
-		flags |= frameEnds
-	}
-	if c.key && first {
-		flags |= hasStructure
-	}
-	dst = append(dst, flags, 0x80|byte(c.picture>>8), byte(c.picture), 0, byte(c.picture))
-	if flags&hasStructure == 0 {
+	structure := c.key && first
+	dst = append(c.begin9(dst, first, last, true, structure), 0, byte(c.picture))
+	if !structure {
 		return dst
 	}
 	dst = binary.BigEndian.AppendUint16(append(dst, 0x18), uint16(c.width))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(c.height))
 	return append(dst, 1, 0x04, 1)
+}
+
+// begin9 writes what a descriptor of VP9 begins with: its bits and the picture's number.
+func (c *Cutter) begin9(dst []byte, first, last, top, structure bool) []byte {
+	flags := byte(hasPictureID | hasLayer)
+	for _, f := range []struct {
+		is  bool
+		bit byte
+	}{{!c.key, predicted}, {first, frameBegins}, {last, frameEnds}, {top, unneededAbove}, {structure, hasStructure}} {
+		if f.is {
+			flags |= f.bit
+		}
+	}
+	return append(dst, flags, 0x80|byte(c.picture>>8), byte(c.picture))
 }
 
 const (

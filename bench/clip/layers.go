@@ -68,28 +68,13 @@ func (c *Cutter) CutLayers(picture [][]byte, key bool) (all []Payload) {
 //	|    P_DIFF     |
 func (c *Cutter) describeLayer(dst []byte, first, last bool) []byte {
 	const switchUp, interLayer = 0x10, 0x01
-	flags := byte(hasPictureID | hasLayer)
-	if !c.key {
-		flags |= predicted
-	}
-	if first {
-		flags |= frameBegins
-	}
-	if last {
-		flags |= frameEnds
-	}
-	if c.spatial == Layers-1 {
-		flags |= unneededAbove
-	}
-	if c.key && first && c.spatial == 0 {
-		flags |= hasStructure
-	}
 	layer := group[c.position].temporal<<5 | switchUp | byte(c.spatial)<<1
 	if c.spatial > 0 {
 		layer |= interLayer
 	}
-	dst = append(dst, flags, 0x80|byte(c.picture>>8), byte(c.picture), layer, c.base)
-	if flags&hasStructure == 0 {
+	structure := c.key && first && c.spatial == 0
+	dst = append(c.begin9(dst, first, last, c.spatial == Layers-1, structure), layer, c.base)
+	if !structure {
 		return dst
 	}
 	dst = append(dst, (Layers-1)<<5|0x18)

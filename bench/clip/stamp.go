@@ -1,29 +1,35 @@
 package clip
 
-import "encoding/binary"
+import "hash/crc32"
 
 // StampSize is that of what Stamp writes.
 const StampSize = 16
 
 const (
-	// mark is what a stamp ends with; the last byte is what units of H.264 and of AV1
-	// end with.
-	mark = "time\x80"
-	// The bytes of an instant, and of a number.
-	instantBytes, fromBytes = 9, 2
+	// mark is what a stamp ends with behind its check; the last byte is what units of H.264
+	// and of AV1 end with.
+	mark = "at\x80"
+	// The bytes of an instant, of a number, and of what both are checked by.
+	instantBytes, fromBytes, checkBytes = 9, 2, 2
+	checked                             = instantBytes + fromBytes
 )
 
 // Stamp writes into the last bytes of a packet whose it is, a number below 16384, and
 // an instant of any clock in nanoseconds. No byte of it is 0, so that it can stand in
-// a unit of H.264 as it is.
+// a unit of H.264 as it is. Its check tells a whole one from the end of one that a server
+// has cut in two.
 //
-//	|1| 7 bits of the instant, nine times |1| 7 bits of the number, twice | mark
+//	|1| 7 bits of the instant, nine times |1| 7 bits of the number, twice |1| 7 bits of
+//	the CRC-32 of what is before, twice | mark
 func Stamp(packet []byte, from int, at int64) {
 	tail := packet[len(packet)-StampSize:]
 	sevens(tail[:instantBytes], uint64(at))
-	sevens(tail[instantBytes:][:fromBytes], uint64(from))
-	copy(tail[instantBytes+fromBytes:], mark)
+	sevens(tail[instantBytes:checked], uint64(from))
+	sevens(tail[checked:][:checkBytes], check(tail))
+	copy(tail[checked+checkBytes:], mark)
 }
+
+func check(stamp []byte) uint64 { return uint64(crc32.ChecksumIEEE(stamp[:checked])) }
 
 func sevens(dst []byte, value uint64) {
 	for i := range dst {
@@ -39,12 +45,15 @@ func ReadStamp(packet []byte) (from int, at int64, ok bool) {
 		return 0, 0, false
 	}
 	tail := packet[len(packet)-StampSize:]
-	if string(tail[instantBytes+fromBytes:]) != mark {
+	if string(tail[checked+checkBytes:]) != mark || sevensOf(tail[checked:][:checkBytes]) != check(tail)&0x3fff {
 		return 0, 0, false
 	}
-	for i, b := range tail[:instantBytes] {
-		at |= int64(b&0x7f) << (7 * i)
+	return int(sevensOf(tail[instantBytes:checked])), int64(sevensOf(tail[:instantBytes])), true
+}
+
+func sevensOf(bytes []byte) (value uint64) {
+	for i, b := range bytes {
+		value |= uint64(b&0x7f) << (7 * i)
 	}
-	n := binary.LittleEndian.Uint16(tail[instantBytes:])
-	return int(n&0x7f) | int(n>>8&0x7f)<<7, at, true
+	return value
 }

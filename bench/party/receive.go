@@ -2,12 +2,14 @@ package party
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"meshfocus/bench/clip"
 	"meshfocus/bench/report"
 	"meshfocus/focus/feedback"
 	"meshfocus/focus/packet"
+	"meshfocus/focus/transport/srtp"
 	"meshfocus/internal/unit"
 )
 
@@ -62,6 +64,15 @@ func (c Counts) Since(earlier Counts) Counts {
 	c.Lateness = c.Lateness.Since(earlier.Lateness)
 	c.Behind = c.Behind.Since(earlier.Behind)
 	return c
+}
+
+// refused notes why a packet was not opened. One that came before is not broken: who is asked
+// twice may answer with the same datagram twice (pion/interceptor numbers what it may have to
+// send again when it keeps it).
+func (c *Counts) refused(why error) {
+	if !errors.Is(why, srtp.ErrReplayed) && !errors.Is(why, srtp.ErrOld) {
+		c.Broken++
+	}
 }
 
 // read empties the socket of an End, or takes one batch if there is more.
@@ -173,7 +184,7 @@ func (l *Load) repaired(e *End, w *wire, datagram []byte, at, now unit.Instant) 
 	}
 	plain, err := w.open.OpenRTP(datagram)
 	if err != nil {
-		l.counts.Broken++
+		l.counts.refused(err)
 		return
 	}
 	header, err := packet.Parse(plain)
@@ -218,7 +229,7 @@ func (l *Load) look(e *End, datagram []byte, arrived int64) {
 	l.counts.Opened++
 	plain, err := w.open.OpenRTP(datagram)
 	if err != nil {
-		l.counts.Broken++
+		l.counts.refused(err)
 		return
 	}
 	_, sent, ok := clip.ReadStamp(plain)

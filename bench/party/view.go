@@ -106,7 +106,7 @@ func (l *Load) open(w *wire, datagram []byte) (plain []byte, header packet.Heade
 		header, err = packet.Parse(plain)
 	}
 	if err != nil {
-		l.counts.Broken++
+		l.counts.refused(err)
 	}
 	return plain, header, err == nil
 }

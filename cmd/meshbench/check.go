@@ -157,6 +157,19 @@ func (q comparison) rehearse(ctx context.Context, display *display, name string,
 	return l.rounds, nil
 }
 
+// grain is the step in which a round knows a figure of a target: of some hundred packets,
+// of which each hundredth is dropped, one more or less falls between its ends.
+func grain(rounds []report.Round, target string, metric report.Metric) float64 {
+	if metric != report.Loss {
+		return 0
+	}
+	sent := report.Figure(rounds, scenario.Check, target, func(r report.Round) (float64, bool) { return r.Has(report.Sent) }).Median
+	if !(sent > 0) {
+		return 0
+	}
+	return 1 / sent
+}
+
 // judge says in a line for each thing that was made worse whether that was seen.
 func (s seen) judge(w io.Writer) error {
 	asked, unseen := 0, 0
@@ -172,7 +185,8 @@ func (s seen) judge(w io.Writer) error {
 	for _, worse := range worsened {
 		meaning := report.MeaningOf(worse.metric)
 		e := report.Above(s.rounds, scenario.Check, worse.target, unworsened, func(r report.Round) (float64, bool) { return r.Has(worse.metric) })
-		found := e.Rounds >= fewest && e.Low > 0 && e.Low <= worse.truth*(1+near) && e.High >= worse.truth*(1-near)
+		about := near*worse.truth + grain(s.rounds, worse.target, worse.metric)
+		found := e.Rounds >= fewest && e.Low > 0 && e.Low <= worse.truth+about && e.High >= worse.truth-about
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s (%s to %s), %d rounds\t%s\n", worse.says, meaning.Says, meaning.Show(worse.truth),
 			meaning.Show(e.Median), meaning.Show(e.Low), meaning.Show(e.High), e.Rounds, verdict(found))
 	}

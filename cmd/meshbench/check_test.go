@@ -54,6 +54,30 @@ func TestJudge_SeesWhatIsWorseAndByHowMuch(t *testing.T) {
 	}
 }
 
+// TestJudge_KnowsHowManyPacketsThereWere: of 600 each hundredth is six, of which a round that
+// begins after one and ends before one sees five.
+func TestJudge_KnowsHowManyPacketsThereWere(t *testing.T) {
+	for _, c := range []struct {
+		part float64
+		sent float64
+		seen bool
+	}{{5. / 6, 600, true}, {5. / 6, 6000, false}, {4. / 6, 600, false}, {7. / 6, 600, true}, {5. / 6, 0, false}} {
+		rounds := rehearsed(c.part)
+		for _, r := range rounds {
+			if c.sent > 0 {
+				r.Figures[report.Sent] = c.sent
+			}
+		}
+		var out strings.Builder
+		_ = seen{rounds: rounds}.judge(&out)
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "one packet of 100") && strings.Contains(line, "not seen") == c.seen {
+				t.Errorf("%.2f %% of %.0f packets: %s", c.part, c.sent, line)
+			}
+		}
+	}
+}
+
 func TestTogether_CountsTurnsInWhichAllCount(t *testing.T) {
 	rounds := []report.Round{{Number: 1}, {Number: 1}, {Number: 2}, {Number: 2, Invalid: "late"}, {Number: 3}}
 	if got := together(rounds, []string{"a", "b"}); got != 1 {

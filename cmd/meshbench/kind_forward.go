@@ -158,6 +158,7 @@ func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error
 		rival.LiveKit{Program: q.liveKit},
 		rival.Janus{Program: q.janus, Modules: q.modules, Libraries: q.library, Loops: q.loops},
 		plainForward(program, unworsened),
+		rival.MediaMTX{Program: q.mediaMTX},
 		rival.Null{Forward: rival.Forward{Title: report.Null, Program: program, Verb: "null"}},
 	}, given...)
 	for _, w := range worsened {
@@ -166,7 +167,7 @@ func (q comparison) choose(given []rival.Rival) (chosen []rival.Rival, err error
 	for _, name := range names {
 		at := slices.IndexFunc(all, func(r rival.Rival) bool { return r.Name() == name })
 		if at < 0 {
-			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus, pion and null, whip with --whip URL and --whep URL, and livekit-at with --livekit-at URL", name)
+			return nil, fmt.Errorf("there is no target %q; there are ours, livekit, janus, pion, mediamtx and null, whip with --whip URL and --whep URL, and livekit-at with --livekit-at URL", name)
 		}
 		chosen = append(chosen, all[at])
 	}

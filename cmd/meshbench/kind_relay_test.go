@@ -37,6 +37,8 @@ func TestRun_SaysWhatRelaysCannot(t *testing.T) {
 		"there is no relay \"mine\"; there are ours,coturn,pion": {"run", "relay", "--targets", "mine"},
 		"measured for 4m0s at most":                              {"run", "relay", "--measure", "5m"},
 		"cannot be started: coturn":                              {"run", "relay", "--targets", "coturn", "--coturn", "/no/turnserver"},
+		"cannot be started: mediamtx":                            {"run", "join-storm", "--targets", "mediamtx", "--mediamtx", "/no/mediamtx"},
+		"even is not for mediamtx":                               {"run", "even", "--targets", "mediamtx"},
 		"ParseAddr":                                              {"run", "relay", "--address", "here"},
 	} {
 		err := run(t.Context(), append(arguments, "--out", filepath.Join(t.TempDir(), "out")))

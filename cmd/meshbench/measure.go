@@ -21,7 +21,7 @@ type comparison struct {
 	cases, rivals, cores, prefix     string
 	own, theirs, folder, out         string
 	liveKit, janus, modules, library string
-	coturn                           string
+	coturn, mediaMTX                 string
 	machine, place                   string
 	files                            files
 	homes                            homes
@@ -80,6 +80,7 @@ docs/bench.md has the method, and how to read a report.`,
 	flags.StringVar(&q.out, "out", "bench.jsonl", "file for the rounds, as JSON lines")
 	flags.StringVar(&q.liveKit, "livekit", "livekit-server", "program of LiveKit")
 	flags.StringVar(&q.janus, "janus", "janus", "program of Janus")
+	flags.StringVar(&q.mediaMTX, "mediamtx", "mediamtx", "program of MediaMTX")
 	flags.StringVar(&q.coturn, "coturn", "turnserver", "program of coturn")
 	flags.StringVar(&q.modules, "janus-modules", "/usr/lib/x86_64-linux-gnu/janus", "folder with Janus' plugins and transports")
 	flags.StringVar(&q.library, "janus-libraries", "", "folder with a libsrtp2 for Janus")

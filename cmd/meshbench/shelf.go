@@ -87,7 +87,7 @@ func completeScenarios(*cobra.Command, []string, string) (names []string, how co
 func completeTargets(_ *cobra.Command, _ []string, begun string) (lists []string, how cobra.ShellCompDirective) {
 	before := begun[:strings.LastIndex(begun, ",")+1]
 	had := strings.Split(before, ",")
-	for _, name := range strings.Split(strings.Join([]string{forwarders, homeservers, relays, "null,whip"}, ","), ",") {
+	for _, name := range strings.Split(strings.Join([]string{forwarders, homeservers, relays, "mediamtx,null,whip"}, ","), ",") {
 		if !slices.Contains(had, name) {
 			lists, had = append(lists, before+name), append(had, name)
 		}

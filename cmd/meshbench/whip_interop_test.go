@@ -17,9 +17,8 @@ import (
 	"meshfocus/internal/freeport"
 )
 
-// mediaMTX starts a MediaMTX that lets in who has the token "bench:dough", and gives where
-// it answers, and its process.
-func mediaMTX(t *testing.T) (address string, process int) {
+// mediaMTXProgram builds it, once.
+func mediaMTXProgram(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -31,6 +30,14 @@ func mediaMTX(t *testing.T) (address string, process int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return strings.TrimSpace(string(program))
+}
+
+// mediaMTX starts a MediaMTX that lets in who has the token "bench:dough", and gives where
+// it answers, and its process.
+func mediaMTX(t *testing.T) (address string, process int) {
+	t.Helper()
+	program := mediaMTXProgram(t)
 	address = freeport.Address(t, "127.0.0.1")
 	settings := filepath.Join(t.TempDir(), "mediamtx.yml")
 	text := fmt.Sprintf(`{rtsp: no, rtmp: no, hls: no, srt: no, webrtcAddress: %q, webrtcLocalUDPAddress: "127.0.0.1:%d",
@@ -39,7 +46,7 @@ authInternalUsers: [{user: bench, pass: dough, permissions: [{action: publish}, 
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := exec.Command(strings.TrimSpace(string(program)), settings)
+	server := exec.Command(program, settings)
 	server.Stderr = os.Stderr
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -78,6 +85,31 @@ func TestInterop_Run_MeasuresMediaMTX(t *testing.T) {
 	if err := measure("bench:dough"); err != nil {
 		t.Fatal(err)
 	}
+	tells(t, out)
+	if err := measure("bench:wrong"); err == nil || !strings.Contains(err.Error(), "authentication failed") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a wrong token: %v", err)
+	}
+}
+
+// TestInterop_Run_StartsMediaMTX by its name, in each round anew.
+func TestInterop_Run_StartsMediaMTX(t *testing.T) {
+	program, folder := mediaMTXProgram(t), t.TempDir()
+	book, out := filepath.Join(folder, "mine.yaml"), filepath.Join(folder, "rounds.jsonl")
+	if err := os.WriteFile(book, []byte("name: mine\nstands-for: A test.\npublishers: 1\nsubscribers: 3\nkind: call\nrivals: [mediamtx]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{
+		"run", book, "--targets", "mediamtx", "--mediamtx", program, "--rounds", "2", "--warm", "200ms", "--measure", "2s", "--folder", folder, "--out", out,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tells(t, out)
+}
+
+// tells checks that two rounds have the figures of a call.
+func tells(t *testing.T, out string) {
+	t.Helper()
 	_, rounds, err := openRounds(out)
 	if err != nil || len(rounds) != 2 {
 		t.Fatalf("%v, %v", rounds, err)
@@ -92,8 +124,5 @@ func TestInterop_Run_MeasuresMediaMTX(t *testing.T) {
 			}
 		}
 		t.Logf("%s: first frame %.0f ms, p50 %.0f µs, %.1f µs/packet", r.Version, r.Figures[report.FirstFrameMillis], r.Figures[report.P50Micros], r.Figures[report.CPUMicros])
-	}
-	if err := measure("bench:wrong"); err == nil || !strings.Contains(err.Error(), "authentication failed") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("a wrong token: %v", err)
 	}
 }
