@@ -85,7 +85,7 @@ func (s *junitSuite) add(c junitCase) {
 func (t Target) tell(e Estimate, verdict Verdict) string {
 	text := fmt.Sprintf("%s: goal %s", t.Word(e, verdict), t.Wanted())
 	if e.Rounds > 0 {
-		text += fmt.Sprintf("; measured %s (%s to %s) in %d rounds", t.Show(e.Median), t.Show(e.Low), t.Show(e.High), e.Rounds)
+		text += fmt.Sprintf("; measured %s (%s) in %d rounds", t.Show(e.Median), t.Range(e), e.Rounds)
 	}
 	return text
 }

@@ -121,7 +121,7 @@ func printTargets(w io.Writer, rounds []Round, targets []Target) {
 		e, verdict := t.Judge(rounds)
 		value, interval := "–", "–"
 		if e.Rounds > 0 {
-			value, interval = t.Show(e.Median), t.Show(e.Low)+" to "+t.Show(e.High)
+			value, interval = t.Show(e.Median), t.Range(e)
 		}
 		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\t%d\t%s\n", t.Says, t.sign(), t.Show(t.Goal), t.Show(t.Least), value, interval, e.Rounds, t.Word(e, verdict))
 	}
@@ -159,6 +159,12 @@ func (t Target) Show(value float64) string {
 		return fmt.Sprintf("%.0f %s", value, t.Unit)
 	}
 	return fmt.Sprintf("%.3f", value)
+}
+
+// Range gives the interval of a value, with its unit once.
+func (t Target) Range(e Estimate) string {
+	low, _, _ := strings.Cut(t.Show(e.Low), " ")
+	return low + " to " + t.Show(e.High)
 }
 
 // printNotes writes which rounds did not count, and why, and what else is to be known

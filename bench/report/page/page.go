@@ -231,7 +231,7 @@ func goalOf(t report.Target, rounds []report.Round) goal {
 	e, verdict := t.Judge(rounds)
 	g := goal{Says: t.Says, Wanted: t.Wanted(), Measured: "–", Rounds: e.Rounds, Verdict: t.Word(e, verdict)}
 	if e.Rounds > 0 {
-		g.Measured, g.Interval = t.Show(e.Median), t.Show(e.Low)+" to "+t.Show(e.High)
+		g.Measured, g.Interval = t.Show(e.Median), t.Range(e)
 	}
 	g.Class = map[report.Verdict]string{report.Reached: "goal", report.Enough: "above", report.Missed: "lost"}[verdict]
 	return g
