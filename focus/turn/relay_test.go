@@ -24,10 +24,13 @@ const secret Secret = "north"
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// running is a relay at 127.0.0.1 until the test ends.
+// running is a relay at 127.0.0.1, or where it is to listen, until the test ends.
 func running(t *testing.T, c Config) *Relay {
 	t.Helper()
-	c.Listen, c.Secret = netip.AddrPortFrom(loopback, 0), secret
+	c.Secret = secret
+	if !c.Listen.IsValid() {
+		c.Listen = netip.AddrPortFrom(loopback, 0)
+	}
 	r, err := Open(c)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +53,7 @@ func running(t *testing.T, c Config) *Relay {
 // guest is a client with the credentials of a user.
 func guest(t *testing.T, r *Relay, with [2]string) *pion.Client {
 	t.Helper()
-	socket, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	socket, err := net.ListenPacket("udp", netip.AddrPortFrom(addressOf(r.entrance.local).Addr(), 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +122,8 @@ func exchange(t *testing.T, from, to net.PacketConn, text string) {
 
 // TestRelay_TwoBehindItMeet although its address is one that nobody else may be at.
 func TestRelay_TwoBehindItMeet(t *testing.T) {
-	for _, c := range []Config{{}, {Datagrams: 1}, {External: netip.MustParseAddr("203.0.113.7")}} {
+	six := netip.AddrPortFrom(netip.IPv6Loopback(), 0)
+	for _, c := range []Config{{}, {Datagrams: 1}, {External: netip.MustParseAddr("203.0.113.7")}, {Listen: six}} {
 		r := running(t, c)
 		alice, bob := allocation(t, r, "alice"), allocation(t, r, "bob")
 		if want := r.Address().Addr(); addressOf(alice.LocalAddr()).Addr() != want {
