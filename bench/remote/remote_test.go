@@ -223,7 +223,8 @@ func TestMachine_SeesWhatIsSeenHere(t *testing.T) {
 				}
 			}
 			for metric := range one.Figures {
-				if _, ok := two.Has(metric); !ok && one.Invalid == "" && two.Invalid == "" {
+				chance := metric == report.Repaired && c.has != metric // there is one where anything was missing
+				if _, ok := two.Has(metric); !ok && !chance && one.Invalid == "" && two.Invalid == "" {
 					t.Errorf("there is no %s", metric)
 				}
 			}
