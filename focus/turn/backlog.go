@@ -1,13 +1,11 @@
 package turn
 
 import (
+	"encoding/binary"
 	"sync"
 
 	"meshfocus/focus/udp"
 )
-
-// isChannelData tells it from STUN by its first two bits (RFC 8656 section 12.4).
-func isChannelData(datagram []byte) bool { return len(datagram) > 0 && datagram[0]>>6 == 1 }
 
 // backlog is what goes to one client when its allocation has read what came together.
 // There may be two goroutines for a moment: that of an allocation which just ended, and
@@ -29,17 +27,21 @@ func (b *backlog) begin(path *udp.Path) {
 	b.path = path
 }
 
-// keep takes a datagram, and says whether it did.
-func (b *backlog) keep(datagram []byte) bool {
+// keep takes what came from the peer of a channel, and says whether it did. Over UDP there
+// is no padding (RFC 8656 section 12.5).
+func (b *backlog) keep(number uint16, data []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.path == nil || b.room-b.used < len(datagram) {
+	if b.path == nil || b.room-b.used < headed+len(data) {
 		return false
 	}
 	if b.arena == nil {
 		b.arena = make([]byte, b.room)
 	}
-	kept := b.arena[b.used : b.used+copy(b.arena[b.used:], datagram) : b.room]
+	kept := b.arena[b.used : b.used+headed+len(data) : b.room]
+	binary.BigEndian.PutUint16(kept, number)
+	binary.BigEndian.PutUint16(kept[2:], uint16(len(data)))
+	copy(kept[headed:], data)
 	b.used += len(kept)
 	b.out.Append(b.path, kept)
 	return true

@@ -75,7 +75,10 @@ func (r *Relay) Run(ctx context.Context) error {
 		PacketConnConfigs: []turn.PacketConnConfig{{
 			PacketConn: r.entrance, RelayAddressGenerator: addresses{r}, PermissionHandler: r.permit,
 		}},
-		EventHandler: turn.EventHandler{OnAuth: r.heard, OnAllocationCreated: r.created, OnAllocationDeleted: r.deleted},
+		EventHandler: turn.EventHandler{
+			OnAuth: r.heard, OnAllocationCreated: r.created, OnAllocationDeleted: r.deleted,
+			OnChannelCreated: r.channelBound, OnChannelDeleted: r.channelUnbound,
+		},
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("relay: %w", err), r.Close())
@@ -152,13 +155,13 @@ func (r *Relay) created(client, _ net.Addr, _, user, _ string, relayed net.Addr,
 		return // what goes to the client is sent at once
 	}
 	one.back.begin(path)
-	r.entrance.clients.Store(at, one)
+	r.entrance.remember(at, one)
 }
 
 // deleted notes the end of one. If its client has a new one already, what goes there is
 // sent at once from now on.
 func (r *Relay) deleted(client, _ net.Addr, _, user, _ string) {
-	r.entrance.clients.Delete(addressOf(client))
+	r.entrance.forget(addressOf(client))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all--

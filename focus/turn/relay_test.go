@@ -53,12 +53,18 @@ func running(t *testing.T, c Config) *Relay {
 // guest is a client with the credentials of a user.
 func guest(t *testing.T, r *Relay, with [2]string) *pion.Client {
 	t.Helper()
+	return guestBy(t, r, with, func(socket net.PacketConn) net.PacketConn { return socket })
+}
+
+// guestBy is one by a socket that somebody else looks at.
+func guestBy(t *testing.T, r *Relay, with [2]string, by func(net.PacketConn) net.PacketConn) *pion.Client {
+	t.Helper()
 	socket, err := net.ListenPacket("udp", netip.AddrPortFrom(addressOf(r.entrance.local).Addr(), 0).String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := pion.NewClient(&pion.ClientConfig{
-		STUNServerAddr: r.entrance.local.String(), TURNServerAddr: r.entrance.local.String(), Conn: socket,
+		STUNServerAddr: r.entrance.local.String(), TURNServerAddr: r.entrance.local.String(), Conn: by(socket),
 		Username: with[0], Password: with[1], Realm: "meshfocus", LoggerFactory: &logging.DefaultLoggerFactory{},
 	})
 	if err == nil {
@@ -74,7 +80,13 @@ func guest(t *testing.T, r *Relay, with [2]string) *pion.Client {
 // allocation is a relayed address of a user.
 func allocation(t *testing.T, r *Relay, user string) net.PacketConn {
 	t.Helper()
-	relayed, err := guest(t, r, r.credentials(user)).Allocate()
+	return allocated(t, guest(t, r, r.credentials(user)))
+}
+
+// allocated is what a client gets.
+func allocated(t *testing.T, by *pion.Client) net.PacketConn {
+	t.Helper()
+	relayed, err := by.Allocate()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,9 +209,9 @@ func TestRelay_SendsAllToAClientThatCameBack(t *testing.T) {
 		}
 		until(t, "it has ended", func() bool { return r.Stats().Allocations == 0 })
 	}
-	known := 0
-	r.entrance.clients.Range(func(any, any) bool { known++; return true })
-	if known != 0 {
+	r.entrance.mu.RLock()
+	defer r.entrance.mu.RUnlock()
+	if known := len(r.entrance.clients); known != 0 {
 		t.Errorf("%d clients are kept", known)
 	}
 }

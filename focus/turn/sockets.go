@@ -40,13 +40,14 @@ func openPort(c udp.Config, datagrams int, ended func()) (*port, error) {
 	}, nil
 }
 
-// read gives the next datagram that fits. Before it waits for more it calls idle.
-func (p *port) read(into []byte, idle func()) (n int, from netip.AddrPort, err error) {
+// read gives the next datagram that is not relayed here and now, and fits. Before it waits
+// for more it calls idle.
+func (p *port) read(into []byte, relays func(udp.Datagram) bool, idle func()) (n int, from netip.AddrPort, err error) {
 	for {
 		for p.next < len(p.in.Datagrams) {
 			d := p.in.Datagrams[p.next]
 			p.next++
-			if len(d.Data) <= len(into) {
+			if !relays(d) && len(d.Data) <= len(into) {
 				return copy(into, d.Data), d.From, nil
 			}
 		}
@@ -84,13 +85,17 @@ func (*port) SetWriteDeadline(time.Time) error { return nil }
 // goroutine, which is also the only one that writes to relayed addresses: what it wrote
 // is sent when all that came together is read.
 //
-// What an allocation's goroutine writes to its client as ChannelData is queued there.
+// What comes to an allocation's channels is queued there, and sent by its goroutine.
 type entrance struct {
 	*port
 	local   net.Addr
 	realm   string
-	clients sync.Map   // netip.AddrPort of a client → its *relayed
 	sending sync.Mutex // of what is queued; guards the socket's writing side
+
+	mu sync.RWMutex
+	// guarded by mu
+	clients map[netip.AddrPort]*relayed // of whom each has the address that is relayed
+
 	// owned by who reads
 	stranger bool // who sent what was read last has no credentials
 	request  []byte
@@ -100,7 +105,45 @@ type entrance struct {
 }
 
 func newEntrance(p *port, c Config) *entrance {
-	return &entrance{port: p, realm: c.Realm, local: net.UDPAddrFromAddrPort(p.Socket.LocalAddr()), arena: make([]byte, c.Datagrams*longest)}
+	return &entrance{port: p, realm: c.Realm, local: net.UDPAddrFromAddrPort(p.Socket.LocalAddr()), arena: make([]byte, c.Datagrams*longest),
+		clients: make(map[netip.AddrPort]*relayed)}
+}
+
+// remember notes whose relayed address one is, forget that it is so no more.
+func (e *entrance) remember(client netip.AddrPort, one *relayed) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clients[client] = one
+}
+
+func (e *entrance) forget(client netip.AddrPort) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.clients, client)
+}
+
+// client gives the relayed address of one, nil if there is none.
+func (e *entrance) client(at netip.AddrPort) *relayed {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.clients[at]
+}
+
+// relays sends what came by a channel to its peer. It is false for what is for pion/turn.
+func (e *entrance) relays(d udp.Datagram) bool {
+	number, data, ok := channelData(d.Data)
+	if !ok {
+		return false
+	}
+	r := e.client(d.From)
+	if r == nil {
+		return false
+	}
+	peer, ok := r.channels.peer(number)
+	if ok {
+		_ = r.send(data, peer) // no way there: it is lost, as on any
+	}
+	return ok
 }
 
 // LocalAddr gives the address that was bound.
@@ -108,7 +151,7 @@ func (e *entrance) LocalAddr() net.Addr { return e.local }
 
 // ReadFrom gives the next datagram of a client.
 func (e *entrance) ReadFrom(into []byte) (int, net.Addr, error) {
-	n, from, err := e.read(into, e.flush)
+	n, from, err := e.read(into, e.relays, e.flush)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -116,19 +159,13 @@ func (e *entrance) ReadFrom(into []byte) (int, net.Addr, error) {
 	return n, e.name(from), nil
 }
 
-// WriteTo sends to a client: ChannelData when its allocation has read what came together,
-// all else at once. Only who reads sends refusals.
+// WriteTo sends to a client at once. Only who reads sends refusals.
 func (e *entrance) WriteTo(datagram []byte, to net.Addr) (int, error) {
-	sent, at := datagram, addressOf(to)
-	if isChannelData(datagram) {
-		if r, there := e.clients.Load(at); there && r.(*relayed).back.keep(datagram) {
-			return len(datagram), nil
-		}
-	}
+	sent := datagram
 	if isRefusal(datagram) && e.stranger {
 		sent = unauthorized(datagram, e.request, e.realm)
 	}
-	if err := e.Socket.WriteTo(sent, at); err != nil {
+	if err := e.Socket.WriteTo(sent, addressOf(to)); err != nil {
 		return 0, err
 	}
 	return len(datagram), nil
@@ -166,7 +203,9 @@ type relayed struct {
 	out   *udp.Outbox
 	paths map[netip.AddrPort]*udp.Path
 
-	back   backlog
+	channels channels
+	back     backlog
+
 	mu     sync.Mutex
 	spoken map[uint16]bool // guarded by mu: ports of this machine that sent here
 
@@ -201,39 +240,68 @@ func (r *relayed) open(port uint16) bool {
 // LocalAddr gives the address that was bound.
 func (r *relayed) LocalAddr() net.Addr { return r.local }
 
-// ReadFrom gives the next datagram of a peer.
+// ReadFrom gives the next datagram of a peer that has no channel.
 func (r *relayed) ReadFrom(into []byte) (int, net.Addr, error) {
 	if !r.begun.Load() {
 		r.begun.Store(true)
 	}
-	n, from, err := r.port.read(into, func() { r.back.flush(r.relay.entrance) })
+	n, from, err := r.port.read(into, r.relays, r.flush)
 	if err != nil {
 		return 0, nil, err
 	}
-	if p := &r.relay.peers; from.Addr() == p.here {
-		r.hear(from.Port())
-		from = netip.AddrPortFrom(p.external, from.Port())
-	}
-	r.relay.count.in.packets.Add(1)
-	r.relay.count.in.bytes.Add(uint64(n))
-	return n, r.name(from), nil
+	return n, r.name(r.outside(from)), nil
 }
 
-// WriteTo sends to a peer when the entrance has read what came together. What may not go
-// there is counted and dropped.
+// outside gives the address that clients know a peer by.
+func (r *relayed) outside(peer netip.AddrPort) netip.AddrPort {
+	if p := &r.relay.peers; peer.Addr() == p.here {
+		return netip.AddrPortFrom(p.external, peer.Port())
+	}
+	return peer
+}
+
+// relays queues what came from the peer of a channel for the client. It is false for what
+// is for pion/turn.
+func (r *relayed) relays(d udp.Datagram) bool {
+	if d.From.Addr() == r.relay.peers.here {
+		r.hear(d.From.Port())
+	}
+	r.relay.count.in.packets.Add(1)
+	r.relay.count.in.bytes.Add(uint64(len(d.Data)))
+	number, ok := r.channels.number(r.outside(d.From))
+	if !ok {
+		return false
+	}
+	if !r.back.keep(number, d.Data) {
+		r.flush()
+		return r.back.keep(number, d.Data)
+	}
+	return true
+}
+
+// flush sends what waits for the client.
+func (r *relayed) flush() { r.back.flush(r.relay.entrance) }
+
+// WriteTo sends to a peer as send does.
 func (r *relayed) WriteTo(datagram []byte, to net.Addr) (int, error) {
-	path, err := r.path(addressOf(to))
+	return len(datagram), r.send(datagram, addressOf(to))
+}
+
+// send sends to a peer when the entrance has read what came together. What may not go
+// there is counted and dropped.
+func (r *relayed) send(datagram []byte, to netip.AddrPort) error {
+	path, err := r.path(to)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if path == nil {
 		r.relay.count.ports.Add(1)
-		return len(datagram), nil
+		return nil
 	}
 	r.relay.count.out.packets.Add(1)
 	r.relay.count.out.bytes.Add(uint64(len(datagram)))
 	r.relay.entrance.keep(r, path, datagram)
-	return len(datagram), nil
+	return nil
 }
 
 // path gives that to a peer, nil for a port of ours that is closed.
