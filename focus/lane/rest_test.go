@@ -47,6 +47,7 @@ func TestRest_NothingWaitsForALoopWithLittleToDo(t *testing.T) {
 	for name, l := range map[string]load{
 		"50 subscribers, 250 packets in a second": {4 * time.Millisecond, 50 * time.Microsecond, 300 * time.Microsecond},
 		"a call of four": {1600 * time.Microsecond, 20 * time.Microsecond, 12 * time.Microsecond},
+		"a call of five": {800 * time.Microsecond, 20 * time.Microsecond, 25 * time.Microsecond},
 	} {
 		if s := l.serve(newRest(0)); s.longest > 0 || s.turns != s.packets {
 			t.Errorf("%s: waits %v, %d packets in %d turns", name, s.longest, s.packets, s.turns)
@@ -65,10 +66,28 @@ func TestRest_ABusyLoopGathersForATickAtMost(t *testing.T) {
 	}
 }
 
+// A loop that gathers has less to do: it rests as much as it takes to do no more than is spared.
 func TestRest_IsShortForALoopThatIsBusyNowAndThen(t *testing.T) {
-	l := load{500 * time.Microsecond, 10 * time.Microsecond, 12 * time.Microsecond}
-	if s := l.serve(newRest(0)); s.longest == 0 || s.longest > defaultTick/2 {
-		t.Errorf("waits %v", s.longest)
+	l := load{500 * time.Microsecond, 30 * time.Microsecond, 15 * time.Microsecond}
+	s := l.serve(newRest(0))
+	if each := float64(s.packets) / float64(s.turns); s.longest == 0 || s.longest > defaultTick || each > 3 {
+		t.Errorf("waits %v, %.1f packets a turn", s.longest, each)
+	}
+}
+
+// Pictures that come all together, ten packets of each of three, to two each.
+func TestRest_NothingWaitsInASmallCall(t *testing.T) {
+	r, began := newRest(0), unit.Never.Add(time.Hour)
+	for frame := range 90 {
+		now := began.Add(time.Duration(frame) * time.Second / 30)
+		for range 30 {
+			if left := r.left(now); left > 0 {
+				t.Fatalf("picture %d: a packet waits %v", frame, left)
+			}
+			to := now.Add(60 * time.Microsecond)
+			r.worked(now, to)
+			now = to
+		}
 	}
 }
 

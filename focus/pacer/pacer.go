@@ -9,6 +9,9 @@ import (
 const (
 	// tick is how late a loop may come by without losing any of the pace.
 	tick = 5 * time.Millisecond
+	// soon is when a loop comes by at the earliest: what would leave then together leaves
+	// at once.
+	soon = time.Millisecond
 	// packet is the largest that is common on the internet, in bytes.
 	packet = 1500
 	// fastest is the highest pace that is kept; beyond it nobody would notice.
@@ -117,11 +120,11 @@ func (p *Pacer) Sent(class Class, size int, now unit.Instant) {
 }
 
 // Begin says that a packet of so many bytes comes to a queue that was empty: what the
-// pace brought meanwhile is of no use but for this one. What a late loop has to make
-// good is what waited.
+// pace brought meanwhile is of no use but for this one, and what it brings until a loop comes by
+// again. What a late loop has to make good is what waited.
 func (p *Pacer) Begin(size int, now unit.Instant) {
 	p.earn(now)
-	p.budget = min(p.budget, bits(size))
+	p.budget = min(p.budget, max(bits(size), over(p.pace, soon)))
 }
 
 // When says at which instant a packet of so many bytes that is not Sound may leave;

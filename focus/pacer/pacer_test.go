@@ -213,3 +213,16 @@ func TestPacer_TellsSilenceFromALateLoop(t *testing.T) {
 		t.Error("a loop that came 4 ms late did not make good for it")
 	}
 }
+
+// What would leave together when the loop comes by again leaves at once: a millisecond.
+func TestPacer_LetsASmallPictureLeaveAtOnceWhereThereIsRoom(t *testing.T) {
+	for pace, want := range map[unit.BitRate]int{unit.Megabit: 1, 8 * unit.Megabit: 1, 17 * unit.Megabit: 2, 50 * unit.Megabit: 6} {
+		var p Pacer
+		p.Pace(pace, second)
+		now := 2 * second
+		p.Begin(1000, now)
+		if got := len(drain(&p, Video, 1000, now, now+1, 0)); got != want {
+			t.Errorf("%v: %d packets left at once, want %d", pace, got, want)
+		}
+	}
+}
